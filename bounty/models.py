@@ -1,0 +1,352 @@
+"""What the platform remembers of bounties. Rules about change stand in intake and in constraints here."""
+
+import uuid
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from fairness.rates import MEASURES
+
+MEASURE_NAMES = {
+    "error": "Error rate",
+    "false_rejection": "False rejection rate",
+    "false_acceptance": "False acceptance rate",
+}
+GROUP_FORMAT_NAMES = {
+    "rule": "Rule (SQL condition)",
+    "onnx": "ONNX model",
+    "skops": "scikit-learn (skops)",
+    "python": "Python function",
+}
+PARTS = ("sample", "leaderboard", "final")
+
+
+def private_path(instance: models.Model, filename: str) -> str:
+    """Where an upload lies: nothing of the name that came with it."""
+    return f"{instance._meta.model_name}/{uuid.uuid4().hex}"
+
+
+class BountyQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "BountyQuerySet":
+        """Opened bounties are public; a draft is its organisers' and the operators'."""
+        if user.is_staff:
+            return self
+        public = Q(opened_at__isnull=False)
+        return self.filter(public | Q(pk__in=self.organised_by(user))) if user.pk else self.filter(public)
+
+    def organised_by(self, user) -> "BountyQuerySet":
+        if user.is_staff:
+            return self
+        return self.filter(organisers=user.pk) if user.pk else self.none()
+
+    def taking_submissions(self) -> "BountyQuerySet":
+        now = timezone.now()
+        return self.filter(
+            Q(closes_at__isnull=True) | Q(closes_at__gt=now),
+            Q(opens_at__isnull=True) | Q(opens_at__lte=now),
+            opened_at__isnull=False,
+            closed_at__isnull=True,
+        )
+
+
+class Bounty(models.Model):
+    """A model's predictions on a hidden test set, opened to outsiders."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=120)
+    summary = models.CharField(max_length=240, blank=True)
+    description = models.TextField(blank=True, max_length=50_000)
+    licence = models.CharField("licence of the data", max_length=120, blank=True)
+    source = models.CharField("source of the data", max_length=500, blank=True)
+    system = models.SlugField(max_length=60, blank=True)
+    organisers = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="organised_bounties")
+
+    measure = models.CharField(
+        max_length=20, choices=[(name, MEASURE_NAMES[name]) for name in MEASURES], default="error"
+    )
+    label_column = models.CharField(max_length=100)
+    prediction_column = models.CharField(max_length=100)
+    favourable_label = models.CharField(max_length=100, blank=True)
+    cluster_column = models.CharField(max_length=100, blank=True)
+    weight_column = models.CharField(max_length=100, blank=True)
+    visible_columns = models.JSONField(default=list, blank=True)
+    group_columns = models.JSONField(default=list, blank=True)
+    sample_share = models.FloatField(
+        default=0.2, validators=[MinValueValidator(0.01), MaxValueValidator(0.9)]
+    )
+    leaderboard_share = models.FloatField(
+        default=0.4, validators=[MinValueValidator(0.01), MaxValueValidator(0.98)]
+    )
+    random_state = models.PositiveBigIntegerField(default=0)
+
+    min_rows = models.PositiveIntegerField(default=30, validators=[MinValueValidator(10)])
+    alpha = models.FloatField(default=0.05, validators=[MinValueValidator(0.0001), MaxValueValidator(0.2)])
+    verdict_cap = models.PositiveIntegerField(
+        default=1000, validators=[MinValueValidator(1), MaxValueValidator(100_000)]
+    )
+    team_cap = models.PositiveIntegerField(default=100, validators=[MinValueValidator(1)])
+    daily_cap = models.PositiveIntegerField(default=20, validators=[MinValueValidator(1)])
+    rejected_daily_cap = models.PositiveIntegerField(default=30, validators=[MinValueValidator(1)])
+    wall_seconds = models.PositiveIntegerField(
+        default=10, validators=[MinValueValidator(1), MaxValueValidator(120)]
+    )
+    allow_python = models.BooleanField(default=False)
+    opens_at = models.DateTimeField(null=True, blank=True)
+    closes_at = models.DateTimeField(null=True, blank=True)
+
+    created = models.DateTimeField(auto_now_add=True)
+    opened_at = models.DateTimeField(null=True, blank=True, editable=False)
+    closed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    # Facts of the prepared data: [{"name", "dtype"}], the labels, and per part the rows, files and hashes.
+    schema = models.JSONField(default=list, editable=False)
+    labels = models.JSONField(default=list, editable=False)
+    parts = models.JSONField(default=dict, editable=False)
+    base_model = models.JSONField(default=dict, editable=False)
+
+    objects = BountyQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-opened_at", "-created"]
+        verbose_name_plural = "bounties"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(sample_share__gt=0)
+                & Q(leaderboard_share__gt=0)
+                & Q(sample_share__lt=1 - F("leaderboard_share")),
+                name="bounty_shares_leave_a_final_half",
+                violation_error_message="Sample share and leaderboard share together must stay under 1: "
+                "what is left is the final half.",
+            ),
+            models.CheckConstraint(
+                condition=Q(team_cap__lte=F("verdict_cap")),
+                name="bounty_team_cap_within_verdict_cap",
+                violation_error_message="A team's share of the verdicts cannot exceed all verdicts.",
+            ),
+            models.CheckConstraint(
+                condition=Q(closes_at__isnull=True)
+                | Q(opens_at__isnull=True)
+                | Q(closes_at__gt=F("opens_at")),
+                name="bounty_closes_after_it_opens",
+                violation_error_message="The closing date must come after the opening date.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.title
+
+    @property
+    def phase(self) -> str:
+        """draft, upcoming, open or closed."""
+        now = timezone.now()
+        if self.opened_at is None:
+            return "draft"
+        if self.closed_at or (self.closes_at and self.closes_at <= now):
+            return "closed"
+        return "upcoming" if self.opens_at and self.opens_at > now else "open"
+
+    @property
+    def is_prepared(self) -> bool:
+        return bool(self.parts)
+
+    @property
+    def level(self) -> float:
+        """What every verdict is judged at: the error budget over the cap on verdicts."""
+        return self.alpha / self.verdict_cap
+
+    @property
+    def group_formats(self) -> dict[str, str]:
+        return {
+            key: name for key, name in GROUP_FORMAT_NAMES.items() if key != "python" or self.allow_python
+        }
+
+    def is_organised_by(self, user) -> bool:
+        return bool(user.pk) and (user.is_staff or self.organisers.filter(pk=user.pk).exists())
+
+
+class Team(models.Model):
+    """Who submits to one bounty; so far one user, made when they join it."""
+
+    bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="teams")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="teams")
+    name = models.CharField(max_length=150)
+    created = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["bounty", "user"], name="team_one_per_user"),
+            models.UniqueConstraint(fields=["bounty", "name"], name="team_name_once_in_a_bounty"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SCORED = "scored", "Scored"
+    REJECTED = "rejected", "Rejected"
+    FAILED = "failed", "Failed"
+
+
+UNFINISHED = (Status.QUEUED, Status.RUNNING)
+
+
+class Job(models.Model):
+    """Work for a worker. A running job is leased: a lease that runs out is another worker's to take."""
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    created = models.DateTimeField(auto_now_add=True)
+    started = models.DateTimeField(null=True, editable=False)
+    finished = models.DateTimeField(null=True, editable=False)
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    lease = models.UUIDField(null=True, editable=False)
+    leased_until = models.DateTimeField(null=True, editable=False)
+    # For a rejection, a code of bounty.sandbox.codes and a sentence that may be shown to its author.
+    error = models.CharField(max_length=40, blank=True, editable=False)
+    error_detail = models.CharField(max_length=500, blank=True, editable=False)
+    # What the run printed and our own tracebacks: for organisers and operators only.
+    log = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.status in UNFINISHED
+
+
+class GroupJob(Job):
+    """A job that runs a submitted group."""
+
+    group_format = models.CharField(max_length=10, choices=list(GROUP_FORMAT_NAMES.items()))
+    group_rule = models.TextField(blank=True)
+    group_file = models.FileField(upload_to=private_path, blank=True)
+    group_file_name = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class TableUpload(Job):
+    """An organiser's table (and model) on its way to being a bounty's prepared data."""
+
+    bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="uploads")
+    table = models.FileField(upload_to=private_path)
+    table_name = models.CharField(max_length=200)
+    model_file = models.FileField(upload_to=private_path, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["id"], name="table_unfinished", condition=Q(status__in=UNFINISHED)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.table_name} for {self.bounty}"
+
+
+class SubmissionQuerySet(models.QuerySet):
+    def visible_to(self, user) -> "SubmissionQuerySet":
+        """A submission is its team's and the bounty's organisers'."""
+        if user.is_staff:
+            return self
+        if not user.pk:
+            return self.none()
+        return self.filter(
+            Q(team__user=user.pk) | Q(bounty__in=Bounty.objects.filter(organisers=user.pk))
+        )
+
+    def using_verdicts(self) -> "SubmissionQuerySet":
+        """Those that use K: judged, rejected only on hidden rows, or still on their way to a verdict."""
+        return self.filter(
+            Q(status__in=[*UNFINISHED, Status.SCORED]) | Q(status=Status.REJECTED, on_hidden=True)
+        )
+
+
+class Submission(GroupJob):
+    """A find: a group in which the measure is claimed to be worse. Its id is its place in the order."""
+
+    class Kind(models.TextChoices):
+        FIND = "find", "Find"
+
+    class Code(models.TextChoices):
+        ACCEPTED = "accepted", "Accepted"
+        NOT_PROVEN = "not_proven", "Not proven"
+        NOTHING_NEW = "nothing_new", "Nothing new"
+        TOO_LITTLE_EXPOSURE = "too_little_exposure", "Too few people"
+
+    bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="submissions")
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="submissions")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.FIND)
+    note = models.TextField(blank=True, max_length=2000)
+    idempotency_key = models.CharField(max_length=100, blank=True, editable=False)
+    request_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    on_hidden = models.BooleanField("was rejected on hidden rows only", default=False, editable=False)
+    sample_share = models.FloatField(null=True, editable=False)
+
+    # The verdict. `code` and `accepted` are the participant's to see, `numbers` and `points` are not.
+    accepted = models.BooleanField(null=True, editable=False)
+    code = models.CharField(max_length=20, choices=Code, blank=True, editable=False)
+    points = models.FloatField(default=0, editable=False)
+    numbers = models.JSONField(default=dict, editable=False)
+    duplicate_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, editable=False)
+
+    objects = SubmissionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="submission_once_per_idempotency_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.SCORED, accepted__isnull=False)
+                | (~Q(status=Status.SCORED) & Q(accepted__isnull=True)),
+                name="submission_scored_has_a_verdict",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["bounty", "status", "id"]),
+            models.Index(fields=["team", "created"]),
+            models.Index(fields=["id"], name="submission_unfinished", condition=Q(status__in=UNFINISHED)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+
+class Masks(models.Model):
+    """Which hidden rows a submission's group holds, as packed bits, row order as in the stored parts.
+
+    Verdicts are recomputed from these, never from the submitted code.
+    """
+
+    submission = models.OneToOneField(
+        Submission, on_delete=models.CASCADE, related_name="masks", primary_key=True
+    )
+    leaderboard = models.BinaryField()
+    final = models.BinaryField()
+
+
+class Check(GroupJob):
+    """A dry run of a model on the public sample: costs no quota."""
+
+    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="checks")
+    result = models.JSONField(default=dict, editable=False)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["team", "created"]),
+            models.Index(fields=["id"], name="check_unfinished", condition=Q(status__in=UNFINISHED)),
+        ]
+
+    def __str__(self) -> str:
+        return f"Check {self.pk}"
+
+

@@ -1,0 +1,112 @@
+"""The prepared data of a bounty as arrays, read from private storage and kept for the next job.
+
+Row order is the stored order, and the hidden rows are the leaderboard half followed by the final half.
+"""
+
+import hashlib
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import polars as pl
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+
+from fairness.tables import Column
+from fairness.verdict import Evidence
+
+from .models import Bounty
+from .sandbox import FeatureTable
+
+FEATURES, TRUTH = "features", "truth"
+
+
+class DamagedPart(Exception):
+    """A stored file no longer has the hash that was recorded when it was prepared."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a bounty's rows: what models see, and what they are judged by."""
+
+    features: pl.DataFrame
+    truth: pl.DataFrame
+
+    @property
+    def evidence(self) -> Evidence:
+        columns = set(self.truth.columns)
+        return Evidence(
+            errors=self.truth["errors"].to_numpy(),
+            exposure=self.truth["exposure"].to_numpy(),
+            clusters=self.truth["cluster"].to_numpy() if "cluster" in columns else None,
+            weights=self.truth["weight"].to_numpy() if "weight" in columns else None,
+        )
+
+
+def store(frame: pl.DataFrame) -> dict:
+    """Write a frame to private storage; the record to find it by and to check it with."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer)
+    data = buffer.getvalue()
+    digest = hashlib.sha256(data).hexdigest()
+    path = default_storage.save(f"parts/{digest[:32]}.parquet", ContentFile(data))
+    return {"path": path, "sha256": digest, "bytes": len(data)}
+
+
+def fetch(record: dict) -> pl.DataFrame:
+    with default_storage.open(record["path"]) as file:
+        data = file.read()
+    if hashlib.sha256(data).hexdigest() != record["sha256"]:
+        raise DamagedPart(record["path"])
+    return pl.read_parquet(io.BytesIO(data))
+
+
+def schema_of(bounty: Bounty) -> tuple[Column, ...]:
+    return tuple(Column(column["name"], column["dtype"]) for column in bounty.schema)
+
+
+def sample_part(bounty: Bounty) -> Part:
+    return _part(*_records(bounty, "sample"))
+
+
+def sample_table(bounty: Bounty) -> FeatureTable:
+    return _feature_table(schema_of(bounty), _records(bounty, "sample")[:1])
+
+
+def hidden_table(bounty: Bounty) -> FeatureTable:
+    """Both hidden halves' features at once: what the sandbox is given."""
+    halves = (_records(bounty, "leaderboard")[0], _records(bounty, "final")[0])
+    return _feature_table(schema_of(bounty), halves)
+
+
+def leaderboard_evidence(bounty: Bounty) -> Evidence:
+    return _part(*_records(bounty, "leaderboard")).evidence
+
+
+def leaderboard_rows(bounty: Bounty) -> int:
+    return bounty.parts["leaderboard"]["rows"]
+
+
+def pack(mask: np.ndarray) -> bytes:
+    return np.packbits(mask).tobytes()
+
+
+def unpack(bits: bytes, rows: int) -> np.ndarray:
+    return np.unpackbits(np.frombuffer(bits, np.uint8), count=rows).astype(bool)
+
+
+def _records(bounty: Bounty, part: str) -> tuple[tuple, tuple]:
+    """Hashable records of a part's two files: the key under which their content is kept."""
+    stored = bounty.parts[part]
+    return tuple(stored[FEATURES].items()), tuple(stored[TRUTH].items())
+
+
+@lru_cache(maxsize=8)
+def _part(features: tuple, truth: tuple) -> Part:
+    return Part(fetch(dict(features)), fetch(dict(truth)))
+
+
+@lru_cache(maxsize=8)
+def _feature_table(schema: tuple[Column, ...], records: tuple[tuple, ...]) -> FeatureTable:
+    return FeatureTable(pl.concat([fetch(dict(record)) for record in records]), schema)

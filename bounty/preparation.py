@@ -1,0 +1,105 @@
+"""From an organiser's table to a bounty's three parts: checked, split once, stored apart, hashed."""
+
+import secrets
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from django.conf import settings
+
+from fairness.rates import count_errors
+from fairness.splits import split_rows
+from fairness.tables import CheckedTable, TableError, check_bounty_table, read_table
+
+from .models import PARTS, Bounty, TableUpload
+from .parts import FEATURES, TRUTH, store
+from .sandbox import FeatureTable, Rejected, Sandbox, check_base_model
+
+# The organiser's model must give the table's predictions on all rows but those that rounding to float32 moves.
+REPRODUCED_SHARE = 0.999
+
+
+def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
+    """The facts to write on the bounty. Raises Rejected with a sentence for the organiser."""
+    bounty = upload.bounty
+    try:
+        checked = read_checked(bounty, upload)
+        seed = secrets.randbits(32)
+        part_of_row = split_rows(
+            checked, sample_share=bounty.sample_share, leaderboard_share=bounty.leaderboard_share, seed=seed
+        )
+    except TableError as error:
+        raise Rejected("bad_table", str(error)) from error
+    base_model = check_model(bounty, upload, checked, sandbox)
+    counts = count_errors(bounty.measure, checked.y_true, checked.y_pred, checked.favourable)
+    truth = truth_frame(checked, counts.errors, counts.exposure)
+    parts = {}
+    for code, name in enumerate(PARTS):
+        # Shuffled, so that neither a row's place in the organiser's file nor its order tells anything.
+        rows = np.random.default_rng([seed, code]).permutation(np.flatnonzero(part_of_row == code))
+        parts[name] = {
+            "rows": len(rows),
+            FEATURES: store(checked.features[rows]),
+            TRUTH: store(truth[rows]),
+        }
+    return {
+        "schema": [{"name": column.name, "dtype": column.dtype} for column in checked.schema],
+        "labels": list(checked.labels),
+        "favourable_label": checked.favourable or "",
+        "random_state": seed,
+        "parts": parts,
+        "base_model": base_model,
+    }
+
+
+def read_checked(bounty: Bounty, upload: TableUpload) -> CheckedTable:
+    """The upload on local disk, whatever the storage, then read and checked."""
+    suffix = Path(upload.table_name).suffix
+    with tempfile.NamedTemporaryFile(suffix=suffix) as local, upload.table.open() as file:
+        for chunk in file.chunks():
+            local.write(chunk)
+        local.flush()
+        frame = read_table(Path(local.name), max_bytes=settings.TABLE_MAX_BYTES)
+    return check_bounty_table(
+        frame,
+        measure=bounty.measure,
+        label=bounty.label_column,
+        prediction=bounty.prediction_column,
+        favourable=bounty.favourable_label or None,
+        cluster=bounty.cluster_column or None,
+        weight=bounty.weight_column or None,
+        visible=bounty.visible_columns or None,
+        groups=bounty.group_columns,
+    )
+
+
+def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sandbox: Sandbox) -> dict:
+    """Run the organiser's own model, where there is one, in the sandbox like anybody's."""
+    if not upload.model_file:
+        return {}
+    with upload.model_file.open() as file:
+        payload = file.read()
+    table = FeatureTable(checked.features, checked.schema)
+    agreement = check_base_model(sandbox, payload, table, checked.y_pred)
+    if agreement.share < REPRODUCED_SHARE:
+        raise Rejected(
+            "model_differs",
+            f"The model gives the table's prediction in {agreement.share:.1%} of the rows. Upload the model that "
+            "made the predictions, with the visible columns as its inputs in their order, or leave it out.",
+        )
+    return {"path": upload.model_file.name, "reproduced": agreement.share}
+
+
+def truth_frame(checked: CheckedTable, errors: np.ndarray, exposure: np.ndarray) -> pl.DataFrame:
+    columns = {
+        "label": checked.y_true.astype(str),
+        "prediction": checked.y_pred.astype(str),
+        "errors": errors,
+        "exposure": exposure,
+    }
+    if checked.clusters is not None:
+        columns["cluster"] = checked.clusters
+    if checked.weights is not None:
+        columns["weight"] = checked.weights
+    return pl.DataFrame(columns)
