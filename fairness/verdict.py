@@ -1,0 +1,301 @@
+"""Judging a find: is the model provably worse on this group, and by how much more than is known already?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairness.clustered import ClusterSums, cluster_score, linearised_lower, sum_by_cluster
+from fairness.intervals import fisher_p, newcombe_lower
+from fairness.rates import Floats
+
+Mask = NDArray[np.bool_]
+
+ACCEPTED = "accepted"
+NOT_PROVEN = "not_proven"
+NOTHING_NEW = "nothing_new"
+TOO_LITTLE_EXPOSURE = "too_little_exposure"
+CODES = (ACCEPTED, NOT_PROVEN, NOTHING_NEW, TOO_LITTLE_EXPOSURE)
+
+DUPLICATE_JACCARD = 0.5
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The hidden rows a find is judged on: errors, exposure and weights float64[n], clusters int64[n].
+
+    A weight multiplies errors and exposure. Rows without exposure take no part in any rate. Raises ValueError
+    for unequal lengths and for negative or non-finite errors, exposure or weights. Build it once and judge
+    many finds with it.
+
+    >>> Evidence(np.array([1.0, 0.0]), np.ones(2)).binary
+    True
+    """
+
+    errors: Floats
+    exposure: Floats
+    clusters: NDArray[np.int64] | None = None
+    weights: Floats | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("errors", "exposure", "weights"):
+            values = getattr(self, name)
+            if values is None:
+                continue
+            array = np.asarray(values, dtype=np.float64)
+            if array.shape != (len(self.errors),):
+                raise ValueError(f"{name} holds {array.size} values for {len(self.errors)} rows.")
+            if not np.all(np.isfinite(array)) or (array < 0).any():
+                raise ValueError(f"{name} holds a negative, missing or infinite value.")
+            object.__setattr__(self, name, array)
+        if self.clusters is not None:
+            codes = np.asarray(self.clusters)
+            if codes.shape != (len(self.errors),):
+                raise ValueError(f"clusters holds {codes.size} values for {len(self.errors)} rows.")
+            object.__setattr__(self, "clusters", _dense(codes))
+
+    @cached_property
+    def exposed(self) -> Mask:
+        """Rows that count: those with exposure and, where there are weights, a weight."""
+        return self.exposure > 0 if self.weights is None else (self.exposure > 0) & (self.weights > 0)
+
+    @cached_property
+    def weighted(self) -> tuple[Floats, Floats]:
+        """Errors and exposure times weight, errors only where there is exposure."""
+        weight = self.exposed if self.weights is None else self.exposed * self.weights
+        return self.errors * weight, self.exposure * weight
+
+    @cached_property
+    def binary(self) -> bool:
+        """Whether Fisher's exact test applies: errors and exposure 0 or 1, no clusters, no weights."""
+        if self.clusters is not None or self.weights is not None:
+            return False
+        whole = (self.exposure == 0) | (self.exposure == 1)
+        return bool(np.all(whole & ((self.errors == 0) | (self.errors == 1))))
+
+    @cached_property
+    def n_clusters(self) -> int:
+        """Length of the sums by cluster; rows are their own clusters where none is named."""
+        if self.clusters is None:
+            return len(self.errors)
+        return int(self.clusters.max()) + 1 if len(self.clusters) else 0
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a find against its rest. Rows are those with exposure; clusters is None if none are named.
+
+    `p_value` is one-sided, `lower` and `gap` are in units of the rate, `weight` is the part's share of all
+    exposure, and `points` are percentage points of the overall rate, 0 for a part that is not proven.
+    """
+
+    name: str
+    rows: int
+    exposure: float
+    errors: float
+    clusters: int | None
+    rest_rows: int
+    rest_exposure: float
+    rest_errors: float
+    rest_clusters: int | None
+    test: str
+    p_value: float
+    gap: float
+    lower: float
+    weight: float
+    points: float
+
+
+@dataclass(frozen=True)
+class FindVerdict:
+    """What scoring says of a find. Codes but accepted follow from masks and exposure, never from errors.
+
+    `rows` are those with exposure; a rate is None without exposure; `parts` holds the parts that were large
+    enough to be tested; `duplicate_of` is the position among the earlier finds of the likeliest duplicate.
+    """
+
+    accepted: bool
+    code: str
+    points: float
+    group_weight: float
+    rows: int
+    exposure: float
+    errors: float
+    rate: float | None
+    rest_rate: float | None
+    gap: float | None
+    parts: tuple[Part, ...]
+    duplicate_of: int | None
+    jaccard: float
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The rows of a group or of its rest, with their totals."""
+
+    mask: Mask
+    rows: int
+    exposure: float
+    errors: float
+    clusters: int | None
+
+
+def judge_find(
+    evidence: Evidence,
+    group: Mask,
+    earlier: Sequence[Mask],
+    level: float,
+    *,
+    min_rows: int = 30,
+    min_clusters: int = 20,
+) -> FindVerdict:
+    """Judge a group of rows at `level`, given the earlier accepted finds in the order they were accepted.
+
+    The group is judged in two parts, each at half the level: its rows outside all earlier finds against all
+    other rows, and its rows inside them against the rest of what they cover. A part whose gap is proven
+    (Fisher's exact test for 0/1 errors without clusters or weights, the cluster score test otherwise) earns
+    100 * its share of all exposure * the one-sided lower bound of its gap (Newcombe, or linearised); the find
+    is accepted when the points are positive. Each side of a comparison needs `min_rows` rows with exposure
+    and, where clusters are named, `min_clusters` clusters with exposure. If no group is worse, the chance of
+    being accepted is at most `level`.
+
+    `group` and each of `earlier` are bool[n]. Points 0 means nothing was proven. Raises ValueError for masks
+    of another length or type and for a level outside 0..1.
+
+    >>> errors = np.r_[np.ones(40), np.zeros(960)]
+    >>> verdict = judge_find(Evidence(errors, np.ones(1000)), np.arange(1000) < 100, [], level=0.001)
+    >>> verdict.code, verdict.gap, round(verdict.points, 2)
+    ('accepted', 0.4, 2.29)
+    """
+    _check(evidence, [group, *earlier], level)
+    part_level = level / 2
+    covered = np.zeros(len(group), dtype=np.bool_)
+    for mask in earlier:
+        covered |= mask
+    inside, outside = _side(evidence, group), _side(evidence, ~group)
+    total = inside.exposure + outside.exposure
+    duplicate_of, jaccard = _nearest(group, earlier)
+    parts: list[Part] = []
+    new_is_small = False
+    sizeable = _reaches(inside, min_rows, min_clusters) and _reaches(outside, min_rows, min_clusters)
+    if sizeable:
+        fresh = group & ~covered
+        for name, mask, rest in (("new", fresh, ~fresh), ("known", group & covered, covered & ~group)):
+            sides = _side(evidence, mask), _side(evidence, rest)
+            if all(_reaches(side, min_rows, min_clusters) for side in sides):
+                parts.append(_judge_part(evidence, name, *sides, total, part_level))
+            elif name == "new":
+                new_is_small = True
+    points = sum(part.points for part in parts)
+    if points > 0:
+        code = ACCEPTED
+    elif not sizeable:
+        code = TOO_LITTLE_EXPOSURE
+    else:
+        code = NOTHING_NEW if new_is_small else NOT_PROVEN
+    rate, rest_rate = _rate(inside), _rate(outside)
+    return FindVerdict(
+        accepted=code == ACCEPTED,
+        code=code,
+        points=points,
+        group_weight=inside.exposure / total if total else 0.0,
+        rows=inside.rows,
+        exposure=inside.exposure,
+        errors=inside.errors,
+        rate=rate,
+        rest_rate=rest_rate,
+        gap=None if rate is None or rest_rate is None else rate - rest_rate,
+        parts=tuple(parts),
+        duplicate_of=duplicate_of,
+        jaccard=jaccard,
+    )
+
+
+def _judge_part(evidence: Evidence, name: str, side: _Side, rest: _Side, total: float, level: float) -> Part:
+    if evidence.binary:
+        table = (side.errors, side.exposure, rest.errors, rest.exposure)
+        test, p_value = "fisher", float(fisher_p(*table))
+        lower = float(newcombe_lower(*table, level))
+    else:
+        sums = _sums(evidence, side.mask), _sums(evidence, rest.mask)
+        test, p_value = "cluster_score", float(cluster_score(*sums).p_value)
+        lower = float(linearised_lower(*sums, level))
+    weight = side.exposure / total
+    return Part(
+        name=name,
+        rows=side.rows,
+        exposure=side.exposure,
+        errors=side.errors,
+        clusters=side.clusters,
+        rest_rows=rest.rows,
+        rest_exposure=rest.exposure,
+        rest_errors=rest.errors,
+        rest_clusters=rest.clusters,
+        test=test,
+        p_value=p_value,
+        gap=side.errors / side.exposure - rest.errors / rest.exposure,
+        lower=lower,
+        weight=weight,
+        points=100 * weight * max(lower, 0.0) if p_value <= level else 0.0,
+    )
+
+
+def _side(evidence: Evidence, mask: Mask) -> _Side:
+    errors, exposure = evidence.weighted
+    clusters = None
+    if evidence.clusters is not None:
+        counts = np.bincount(evidence.clusters[mask & evidence.exposed], minlength=evidence.n_clusters)
+        clusters = int(np.count_nonzero(counts))
+    return _Side(
+        mask=mask,
+        rows=int(np.count_nonzero(mask & evidence.exposed)),
+        exposure=float(exposure.sum(where=mask)),
+        errors=float(errors.sum(where=mask)),
+        clusters=clusters,
+    )
+
+
+def _sums(evidence: Evidence, mask: Mask) -> ClusterSums:
+    kept = np.flatnonzero(mask & evidence.exposed)
+    codes = kept if evidence.clusters is None else evidence.clusters[kept]
+    weights = None if evidence.weights is None else evidence.weights[kept]
+    return sum_by_cluster(evidence.errors[kept], evidence.exposure[kept], codes, evidence.n_clusters, weights)
+
+
+def _reaches(side: _Side, min_rows: int, min_clusters: int) -> bool:
+    return side.rows >= max(min_rows, 1) and (side.clusters is None or side.clusters >= min_clusters)
+
+
+def _rate(side: _Side) -> float | None:
+    return side.errors / side.exposure if side.exposure else None
+
+
+def _nearest(group: Mask, earlier: Sequence[Mask]) -> tuple[int | None, float]:
+    """The earlier find most like this group by Jaccard's index of rows, if above one half, and the index."""
+    size = int(np.count_nonzero(group))
+    best, highest = None, 0.0
+    for position, mask in enumerate(earlier):
+        both = int(np.count_nonzero(group & mask))
+        jaccard = both / max(size + int(np.count_nonzero(mask)) - both, 1)
+        if jaccard > highest:
+            best, highest = position, jaccard
+    return best if highest > DUPLICATE_JACCARD else None, highest
+
+
+def _dense(codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Codes in 0..about n, so that arrays by cluster stay as short as the table."""
+    if not np.issubdtype(codes.dtype, np.integer):
+        raise ValueError("clusters holds whole numbers, one code a cluster.")
+    if codes.size and (codes.min() < 0 or codes.max() > 2 * len(codes)):
+        return np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    return codes.astype(np.int64, copy=False)
+
+
+def _check(evidence: Evidence, masks: Sequence[Mask], level: float) -> None:
+    if not 0 < level < 1:
+        raise ValueError(f"A level lies between 0 and 1, not at {level}.")
+    for mask in masks:
+        if mask.dtype != np.bool_ or mask.shape != evidence.errors.shape:
+            raise ValueError(f"A mask holds one boolean for each of the {len(evidence.errors)} rows.")
