@@ -1,6 +1,6 @@
 """Intervals and proofs where rows come in clusters, carry weights, or hold more than one error."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,20 +49,31 @@ def sum_by_cluster(
     n_clusters: int,
     weights: Floats | None = None,
 ) -> ClusterSums:
-    """Sum one side's rows, float64[n], by their cluster, codes int64[n] in 0..n_clusters-1.
+    """Sum one side's rows by their cluster, codes int64[n] in 0..n_clusters-1.
+
+    `errors` and `exposure` are float64[n] and already weighted; `weights` are the rows' weights, if any.
 
     >>> side = sum_by_cluster(np.array([1.0, 0.0, 1.0]), np.ones(3), np.array([0, 0, 2]), n_clusters=3)
     >>> side.errors.tolist(), side.exposure.tolist(), int(side.clusters)
     ([1.0, 0.0, 1.0], [2.0, 0.0, 1.0], 2)
     """
-    e, x = (errors, exposure) if weights is None else (errors * weights, exposure * weights)
+    rows = sum_by_row(errors, exposure, weights)
+    return replace(
+        rows,
+        errors=np.bincount(clusters, weights=errors, minlength=n_clusters).astype(np.float64, copy=False),
+        exposure=np.bincount(clusters, weights=exposure, minlength=n_clusters).astype(np.float64, copy=False),
+    )
+
+
+def sum_by_row(errors: Floats, exposure: Floats, weights: Floats | None = None) -> ClusterSums:
+    """One side's rows as their own clusters, with zeros in the rows of the other side."""
     return ClusterSums(
-        errors=np.bincount(clusters, weights=e, minlength=n_clusters).astype(np.float64, copy=False),
-        exposure=np.bincount(clusters, weights=x, minlength=n_clusters).astype(np.float64, copy=False),
-        error_squares=np.asarray(e @ e),
-        error_exposure=np.asarray(e @ x),
-        exposure_squares=np.asarray(x @ x),
-        variance_units=np.asarray(x.sum() if weights is None else weights @ x),
+        errors=errors,
+        exposure=exposure,
+        error_squares=np.asarray((errors * errors).sum()),
+        error_exposure=np.asarray((errors * exposure).sum()),
+        exposure_squares=np.asarray((exposure * exposure).sum()),
+        variance_units=np.asarray((exposure if weights is None else exposure * weights).sum()),
     )
 
 

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from fairness.clustered import ClusterSums, cluster_score, linearised_lower, sum_by_cluster
+from fairness.clustered import ClusterSums, cluster_score, linearised_lower, sum_by_cluster, sum_by_row
 from fairness.intervals import fisher_p, newcombe_lower
 from fairness.rates import Floats
 
@@ -167,7 +167,7 @@ def judge_find(
     >>> errors = np.r_[np.ones(40), np.zeros(960)]
     >>> verdict = judge_find(Evidence(errors, np.ones(1000)), np.arange(1000) < 100, [], level=0.001)
     >>> verdict.code, verdict.gap, round(verdict.points, 2)
-    ('accepted', 0.4, 2.29)
+    ('accepted', 0.4, 2.56)
     """
     _check(evidence, [group, *earlier], level)
     part_level = level / 2
@@ -246,22 +246,26 @@ def _side(evidence: Evidence, mask: Mask) -> _Side:
     errors, exposure = evidence.weighted
     clusters = None
     if evidence.clusters is not None:
-        counts = np.bincount(evidence.clusters[mask & evidence.exposed], minlength=evidence.n_clusters)
-        clusters = int(np.count_nonzero(counts))
+        present = np.compress(mask & evidence.exposed, evidence.clusters)
+        clusters = int(np.count_nonzero(np.bincount(present, minlength=evidence.n_clusters)))
     return _Side(
         mask=mask,
         rows=int(np.count_nonzero(mask & evidence.exposed)),
-        exposure=float(exposure.sum(where=mask)),
-        errors=float(errors.sum(where=mask)),
+        exposure=float((exposure * mask).sum()),
+        errors=float((errors * mask).sum()),
         clusters=clusters,
     )
 
 
 def _sums(evidence: Evidence, mask: Mask) -> ClusterSums:
-    kept = np.flatnonzero(mask & evidence.exposed)
-    codes = kept if evidence.clusters is None else evidence.clusters[kept]
-    weights = None if evidence.weights is None else evidence.weights[kept]
-    return sum_by_cluster(evidence.errors[kept], evidence.exposure[kept], codes, evidence.n_clusters, weights)
+    errors, exposure = evidence.weighted
+    if evidence.clusters is None:
+        return sum_by_row(errors * mask, exposure * mask, evidence.weights)
+    kept = mask & evidence.exposed
+    codes = np.compress(kept, evidence.clusters)
+    weights = None if evidence.weights is None else np.compress(kept, evidence.weights)
+    n = evidence.n_clusters
+    return sum_by_cluster(np.compress(kept, errors), np.compress(kept, exposure), codes, n, weights)
 
 
 def _reaches(side: _Side, min_rows: int, min_clusters: int) -> bool:
