@@ -55,11 +55,20 @@ def work(sandbox: Sandbox) -> bool:
 def claim() -> Job | None:
     for model in JOBS:
         with transaction.atomic():
-            job = model.objects.select_for_update(skip_locked=True).filter(status=Status.QUEUED).order_by("id").first()
+            job = (
+                model.objects.select_for_update(skip_locked=True)
+                .filter(status=Status.QUEUED)
+                .order_by("id")
+                .first()
+            )
             if job is not None:
                 job.status, job.lease, job.tries = Status.RUNNING, uuid.uuid4(), job.tries + 1
                 model.objects.filter(pk=job.pk).update(
-                    status=job.status, lease=job.lease, tries=job.tries, started=Now(), leased_until=lease_end()
+                    status=job.status,
+                    lease=job.lease,
+                    tries=job.tries,
+                    started=Now(),
+                    leased_until=lease_end(),
                 )
                 return job
     return None
@@ -220,6 +229,10 @@ def reap() -> int:
             status=Status.FAILED, finished=Now(), lease=None, leased_until=None
         )
         lost.update(status=Status.QUEUED, lease=None, leased_until=None)
-    for bounty_id in Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False).distinct().values_list("pk", flat=True):
+    for bounty_id in (
+        Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
+        .distinct()
+        .values_list("pk", flat=True)
+    ):
         settle(bounty_id)
     return sum(model.objects.filter(status=Status.QUEUED).count() for model in JOBS)

@@ -7,9 +7,9 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.uploadedfile import UploadedFile
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -34,7 +34,9 @@ REJECTED_DAY_USED = (
     "{resets:%H:%M} UTC; try your model on the public sample first, which costs nothing."
 )
 TWO_WAITING = "Your team has {cap} unfinished submissions. Wait for one to finish, then send the next."
-CHECKS_USED = "Your team has made {cap} dry runs of models in the last hour. Try again later, or dry-run a rule."
+CHECKS_USED = (
+    "Your team has made {cap} dry runs of models in the last hour. Try again later, or dry-run a rule."
+)
 KEY_REUSED = "This Idempotency-Key was used for a different submission. Send a new key."
 NO_FORMAT = "This bounty does not take the format “{name}”. Choose one of: {names}."
 RULE_MISSING = "Write the rule: an SQL condition such as age < 30."
@@ -42,7 +44,9 @@ FILE_MISSING = "Attach the model's file."
 BOTH_GIVEN = "Send either a rule or a file, to match the format, not both."
 FILE_TOO_BIG = "The file has {size:,} bytes; at most {cap:,} are taken."
 FILE_EMPTY = "The file is empty."
-ALREADY_OPEN = "This bounty has been opened, so its data and rules are frozen. Make a new bounty for new data."
+ALREADY_OPEN = (
+    "This bounty has been opened, so its data and rules are frozen. Make a new bounty for new data."
+)
 NOT_PREPARED = "Upload a table first: the bounty can open when its data is prepared."
 CLOSES_IN_PAST = "The closing date has passed. Choose a later one."
 TABLE_TOO_BIG = "The table has {size:,} bytes; at most {cap:,} are taken."
@@ -140,7 +144,9 @@ def refuse_bad_group(bounty: Bounty, group: Group) -> None:
     """Errors that show without running anything; a rule is compiled, so its author hears at once."""
     if group.format not in bounty.group_formats:
         names = ", ".join(bounty.group_formats)
-        raise IntakeError("unknown_format", NO_FORMAT.format(name=group.format[:40], names=names), "group_format")
+        raise IntakeError(
+            "unknown_format", NO_FORMAT.format(name=group.format[:40], names=names), "group_format"
+        )
     if group.format == "rule":
         if group.file is not None:
             raise IntakeError("rule_and_file", BOTH_GIVEN, "group_file")
@@ -159,7 +165,9 @@ def refuse_bad_group(bounty: Bounty, group: Group) -> None:
         raise IntakeError("file_empty", FILE_EMPTY, "group_file")
     if group.file.size > settings.MODEL_MAX_BYTES:
         raise IntakeError(
-            "file_too_big", FILE_TOO_BIG.format(size=group.file.size, cap=settings.MODEL_MAX_BYTES), "group_file"
+            "file_too_big",
+            FILE_TOO_BIG.format(size=group.file.size, cap=settings.MODEL_MAX_BYTES),
+            "group_file",
         )
 
 
@@ -268,4 +276,6 @@ def open_bounty(bounty: Bounty) -> None:
 
 def close_bounty(bounty: Bounty) -> None:
     """No more submissions; those that are in are still judged."""
-    Bounty.objects.filter(Q(opened_at__isnull=False), pk=bounty.pk, closed_at__isnull=True).update(closed_at=Now())
+    Bounty.objects.filter(Q(opened_at__isnull=False), pk=bounty.pk, closed_at__isnull=True).update(
+        closed_at=Now()
+    )

@@ -159,9 +159,7 @@ class Bounty(models.Model):
 
     @property
     def group_formats(self) -> dict[str, str]:
-        return {
-            key: name for key, name in GROUP_FORMAT_NAMES.items() if key != "python" or self.allow_python
-        }
+        return {key: name for key, name in GROUP_FORMAT_NAMES.items() if key != "python" or self.allow_python}
 
     def is_organised_by(self, user) -> bool:
         return bool(user.pk) and (user.is_staff or self.organisers.filter(pk=user.pk).exists())
@@ -256,9 +254,7 @@ class SubmissionQuerySet(models.QuerySet):
             return self
         if not user.pk:
             return self.none()
-        return self.filter(
-            Q(team__user=user.pk) | Q(bounty__in=Bounty.objects.filter(organisers=user.pk))
-        )
+        return self.filter(Q(team__user=user.pk) | Q(bounty__in=Bounty.objects.filter(organisers=user.pk)))
 
     def using_verdicts(self) -> "SubmissionQuerySet":
         """Those that use K: judged, rejected only on hidden rows, or still on their way to a verdict."""
@@ -348,5 +344,3 @@ class Check(GroupJob):
 
     def __str__(self) -> str:
         return f"Check {self.pk}"
-
-

@@ -16,7 +16,7 @@ from .models import PARTS, Bounty, TableUpload
 from .parts import FEATURES, TRUTH, store
 from .sandbox import FeatureTable, Rejected, Sandbox, check_base_model
 
-# The organiser's model must give the table's predictions on all rows but those that rounding to float32 moves.
+# The organiser's model must give the table's predictions, but for rows that rounding to float32 moves.
 REPRODUCED_SHARE = 0.999
 
 
@@ -85,8 +85,8 @@ def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sand
     if agreement.share < REPRODUCED_SHARE:
         raise Rejected(
             "model_differs",
-            f"The model gives the table's prediction in {agreement.share:.1%} of the rows. Upload the model that "
-            "made the predictions, with the visible columns as its inputs in their order, or leave it out.",
+            f"The model gives the table's prediction in {agreement.share:.1%} of the rows. Upload the model "
+            "that made the predictions, with the visible columns as its inputs in their order, or leave it out.",
         )
     return {"path": upload.model_file.name, "reproduced": agreement.share}
 
