@@ -86,7 +86,7 @@ def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sand
         raise Rejected(
             "model_differs",
             f"The model gives the table's prediction in {agreement.share:.1%} of the rows. Upload the model "
-            "that made the predictions, with the visible columns as its inputs in their order, or leave it out.",
+            "that made the predictions, with the visible columns as inputs in their order, or leave it out.",
         )
     return {"path": upload.model_file.name, "reproduced": agreement.share}
 
