@@ -231,12 +231,18 @@ class GroupJob(Job):
 
 
 class TableUpload(Job):
-    """An organiser's table (and model) on its way to being a bounty's prepared data."""
+    """An organiser's table (and model) on its way to being a bounty's prepared data.
+
+    The newest of a draft is the one that counts. Its file is kept until the bounty opens, so that the data
+    can be prepared again when a setting changes.
+    """
 
     bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="uploads")
-    table = models.FileField(upload_to=private_path)
+    table = models.FileField(upload_to=private_path, blank=True)
     table_name = models.CharField(max_length=200)
     model_file = models.FileField(upload_to=private_path, blank=True)
+    # The table's columns and first rows as bounty.preview read them, for the page that asks what they mean.
+    preview = models.JSONField(default=dict, editable=False)
 
     class Meta:
         indexes = [
