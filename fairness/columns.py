@@ -1,0 +1,185 @@
+"""What a column may be: its name, its two kinds (number or text), and how stored values become one of them.
+
+Every table in Faultline is a polars frame of Float64 and String columns in which null means missing. Nothing
+else (NaN, an empty text, a boolean, a date) gets past this module.
+"""
+
+import difflib
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+MAX_COLUMNS = 500
+MAX_NAME = 100
+MAX_TEXT = 10_000
+EXACT_INTEGERS = 2**53  # from here on a Float64 no longer tells neighbouring integers apart
+
+# Read as missing in a column whose other values are numbers; in a text column they stay what they are.
+MISSING_WORDS = (
+    "NA N/A n/a #N/A NaN nan NAN NULL null Null None none . ? -".split()  # noqa: SIM905
+)
+
+Kind = Literal["number", "text"]
+
+
+class TableError(ValueError):
+    """The table's author must change something: the message says what, and names row and column."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A visible column: its name as in the file, and whether it holds numbers or text."""
+
+    name: str
+    dtype: Kind
+
+
+Schema = tuple[Column, ...]
+
+
+def shown(value: object) -> str:
+    """A value quoted for a message, cut at 40 characters.
+
+    >>> shown("x" * 50)
+    '"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…"'
+    """
+    text = "".join(c if c.isprintable() else " " for c in str(value))
+    return f'"{text}"' if len(text) <= 40 else f'"{text[:39]}…"'
+
+
+def file_row(index: int) -> int:
+    """The row a person counts in the file, where the header is row 1.
+
+    >>> file_row(0)
+    2
+    """
+    return index + 2
+
+
+def first_row(mask: pl.Series) -> int | None:
+    """The file row of the first true value, or None."""
+    where = mask.arg_true()
+    return file_row(int(where[0])) if where.len() else None
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """A hint such as ' Did you mean "age" or "wage"?', or nothing where no name is near.
+
+    >>> nearest("aeg", ["age", "income"])
+    ' Did you mean "age"?'
+    """
+    by_lower = {known.lower(): known for known in names}
+    close = difflib.get_close_matches(name[:MAX_NAME].lower(), by_lower, n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(shown(by_lower[c]) for c in close)}?" if close else ""
+
+
+def check_names(names: Sequence[str], max_columns: int = MAX_COLUMNS) -> None:
+    """Refuse names that no one could write in a rule: blank, double, too long, or with hidden characters.
+
+    >>> check_names(["age", "age"])
+    Traceback (most recent call last):
+    fairness.columns.TableError: Columns 1 and 2 are both called "age". Give every column its own name.
+    """
+    if len(names) > max_columns:
+        raise TableError(f"The table has {len(names):,} columns; at most {max_columns:,} are taken.")
+    seen: dict[str, int] = {}
+    for place, name in enumerate(names, start=1):
+        if not name.strip():
+            raise TableError(f"Column {place} has no name. Give every column a name in the first row.")
+        if len(name) > MAX_NAME:
+            raise TableError(
+                f"The name of column {place} has {len(name):,} characters; at most {MAX_NAME} are taken."
+            )
+        if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for c in name):
+            raise TableError(f"The name of column {place}, {shown(name)}, holds a control character.")
+        if name in seen:
+            raise TableError(
+                f"Columns {seen[name]} and {place} are both called {shown(name)}. "
+                "Give every column its own name."
+            )
+        seen[name] = place
+
+
+def settle_text(column: pl.Series) -> pl.Series:
+    """A CSV column, all strings, as Float64 or String; its kind is decided from all its values.
+
+    Spaces around a value are dropped and an empty value is missing. The column is a number when every
+    value that is not missing is one (point as decimal sign); there the MISSING_WORDS are missing too. It is
+    0/1 when every value is true or false in any case. It stays text when a number has leading zeros (a
+    postcode) or more digits than a Float64 holds (an identifier). Raises TableError on an infinite number or
+    an overlong text.
+    """
+    column = column.str.strip_chars()
+    column = column.set(column == "", None)
+    _check_lengths(column)
+    values = column.filter(column.is_in(MISSING_WORDS).not_()).drop_nulls()
+    if values.is_empty():
+        return column
+    if values.head(1).str.to_lowercase().is_in(["true", "false"]).all():
+        lower = values.str.to_lowercase()
+        return _truths(column) if lower.is_in(["true", "false"]).all() else column
+    if values.head(1000).cast(pl.Float64, strict=False).null_count():
+        return column
+    numbers = values.cast(pl.Float64, strict=False)
+    if numbers.null_count() or _is_identifier(values, numbers):
+        return column
+    return _finite(column.cast(pl.Float64, strict=False))
+
+
+def settle_typed(column: pl.Series) -> pl.Series:
+    """A Parquet column as Float64 or String.
+
+    Numbers and decimals become Float64 (integers that a Float64 cannot tell apart become text), booleans 0/1,
+    dates and times ISO text, categories text; NaN and "" are missing. Raises TableError for anything else.
+    """
+    dtype, name = column.dtype, column.name
+    if dtype == pl.Null:
+        return column.cast(pl.String)
+    if dtype.is_integer():
+        text = column.cast(pl.String)
+        numbers = column.cast(pl.Float64)
+        return text if _is_identifier(text.drop_nulls(), numbers.drop_nulls()) else numbers
+    if dtype.is_float() or dtype.is_decimal():
+        return _finite(column.cast(pl.Float64).fill_nan(None))
+    if dtype == pl.Boolean:
+        return column.cast(pl.Float64)
+    if dtype in (pl.Date, pl.Datetime, pl.Time):
+        return column.dt.to_string("iso:strict")
+    if dtype in (pl.String, pl.Categorical, pl.Enum):
+        column = column.cast(pl.String)
+        _check_lengths(column)
+        return column.set(column == "", None)
+    raise TableError(
+        f"Column {shown(name)} is of type {dtype}; numbers, text, booleans and dates are taken. "
+        "Flatten it or leave it out."
+    )
+
+
+def _truths(column: pl.Series) -> pl.Series:
+    lower = column.str.to_lowercase()
+    return (lower == "true").set(lower.is_in(["true", "false"]).not_(), None).cast(pl.Float64)
+
+
+def _is_identifier(texts: pl.Series, numbers: pl.Series) -> bool:
+    """Whether reading these values as numbers would make different ones equal."""
+    if (numbers.abs() >= EXACT_INTEGERS).any() and texts.str.contains(r"^[+-]?\d+$").all():
+        return True
+    return bool(texts.str.contains(r"^[+-]?0\d").any())
+
+
+def _finite(column: pl.Series) -> pl.Series:
+    row = first_row(column.is_infinite())
+    if row is not None:
+        raise TableError(f"Row {row} of column {shown(column.name)} is infinite or too large for a number.")
+    return column
+
+
+def _check_lengths(column: pl.Series) -> None:
+    row = first_row(column.str.len_chars() > MAX_TEXT)
+    if row is not None:
+        raise TableError(
+            f"Row {row} of column {shown(column.name)} holds a text of more than {MAX_TEXT:,} characters."
+        )

@@ -1,0 +1,304 @@
+"""A file into a checked frame: read, named, typed, and fit to be scored.
+
+`read_table` turns CSV or Parquet into Float64 and String columns; `check_bounty_table` cuts a bounty's table
+into what models see (features) and what they never see (labels, predictions, clusters, weights). Whatever is
+wrong with a table ends here as a `TableError`, a sentence for the person who made it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from fairness.columns import (
+    MAX_COLUMNS,
+    Column,
+    Schema,
+    TableError,
+    check_names,
+    file_row,
+    first_row,
+    nearest,
+    settle_text,
+    settle_typed,
+    shown,
+)
+from fairness.delimited import read_csv
+from fairness.parquet import MAGIC, read_parquet
+from fairness.rates import MEASURES
+
+__all__ = [
+    "CheckedTable",
+    "Column",
+    "Schema",
+    "TableError",
+    "canonical_labels",
+    "check_bounty_table",
+    "read_table",
+    "schema_of",
+]
+
+MAX_BYTES = 1 << 30
+MAX_UNPACKED = 4 << 30
+MAX_ROWS = 10_000_000
+MAX_CELLS = 200_000_000
+MAX_CLASSES = 20
+RESERVED = ("label", "prediction")  # the public sample carries these beside the visible columns
+
+Labels = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class CheckedTable:
+    """A bounty's table of n rows, ready to be split and scored.
+
+    features: the visible columns in the order asked for, Float64 or String, null where missing; schema:
+    their names and kinds; y_true, y_pred: object[n] of canonical label texts; clusters: int64[n] codes 0, 1,
+    ... or None; weights: float64[n], none negative, or None; favourable: one of labels, or None; labels: the
+    distinct labels in order, numbers by size.
+    """
+
+    features: pl.DataFrame
+    schema: Schema
+    y_true: Labels
+    y_pred: Labels
+    clusters: npt.NDArray[np.int64] | None
+    weights: npt.NDArray[np.float64] | None
+    favourable: str | None
+    labels: tuple[str, ...]
+
+
+def read_table(
+    path: Path | str,
+    *,
+    max_bytes: int = MAX_BYTES,
+    max_rows: int = MAX_ROWS,
+    max_columns: int = MAX_COLUMNS,
+    max_cells: int = MAX_CELLS,
+    max_unpacked: int = MAX_UNPACKED,
+) -> pl.DataFrame:
+    """A CSV or Parquet file as a frame of Float64 and String columns, null where missing.
+
+    CSV: commas, semicolons or tabs; UTF-8 with or without a byte order mark; the first row names the columns;
+    numbers with a point. How values become numbers or text: `fairness.columns.settle_text` for CSV and
+    `settle_typed` for Parquet. Booleans become 0/1, dates become ISO text. The format is told by the file's
+    bytes, not by its name.
+
+    Raises TableError for a file that is unreadable, empty, ragged, too large in bytes, rows, columns or cells
+    (rows times columns), or unpacks to more than `max_unpacked` bytes.
+    """
+    path = Path(path)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(len(MAGIC))
+    except OSError as error:
+        raise TableError("The file cannot be opened.") from error
+    if not size:
+        raise TableError("The file is empty.")
+    if size > max_bytes:
+        raise TableError(
+            f"The file has {size / 2**20:,.0f} MB; at most {max_bytes / 2**20:,.0f} MB are taken."
+        )
+    if start == MAGIC:
+        return read_parquet(
+            path, max_rows=max_rows, max_columns=max_columns, max_cells=max_cells, max_bytes=max_unpacked
+        )
+    return read_csv(path, max_rows=max_rows, max_columns=max_columns, max_cells=max_cells)
+
+
+def schema_of(frame: pl.DataFrame) -> Schema:
+    """Names and kinds of a frame's columns.
+
+    >>> schema_of(pl.DataFrame({"age": [1.5], "sex": ["f"]}))
+    (Column(name='age', dtype='number'), Column(name='sex', dtype='text'))
+    """
+    return tuple(
+        Column(name, "number" if dtype.is_numeric() else "text") for name, dtype in frame.schema.items()
+    )
+
+
+def canonical_labels(values: pl.Series | npt.NDArray[np.generic] | Sequence[object], column: str) -> Labels:
+    """Labels as texts, one text for one label: 1, 1.0 and true are "1"; texts stay as they are.
+
+    values: n labels of one kind; column: their name, for messages. Returns object[n] of str. Raises
+    TableError naming the row where a label is missing.
+
+    >>> canonical_labels([1.0, 0.0, 2.5], "approved").tolist()
+    ['1', '0', '2.5']
+    """
+    series = values if isinstance(values, pl.Series) else pl.Series(np.asarray(values).tolist(), strict=True)
+    series = settle_typed(series.alias(column))
+    row = first_row(series.is_null())
+    if row is not None:
+        raise TableError(f"Row {row} of column {shown(column)} is empty; every row needs a value there.")
+    if series.dtype == pl.Float64:
+        distinct = series.unique()
+        names = pl.Series([repr(v) if v % 1 else str(int(v)) for v in distinct.to_list()], dtype=pl.String)
+        series = series.replace_strict(distinct, names)
+    return series.to_numpy().astype(object)
+
+
+def check_bounty_table(
+    frame: pl.DataFrame,
+    *,
+    measure: str,
+    label: str,
+    prediction: str,
+    favourable: object = None,
+    cluster: str | None = None,
+    weight: str | None = None,
+    visible: Sequence[str] | None = None,
+    groups: Sequence[str] = (),
+) -> CheckedTable:
+    """The table of a bounty, checked and cut into features and hidden columns.
+
+    frame: as from `read_table`; measure: one of MEASURES; favourable: the label that is the good outcome,
+    needed by the two one-sided measures; visible: the columns participants see, by default all but label,
+    prediction, cluster and weight; groups: visible columns to describe. Raises TableError for anything the
+    table's author must mend, ValueError for an unknown measure.
+    """
+    if measure not in MEASURES:
+        raise ValueError(f"unknown measure: {measure}")
+    if frame.is_empty():
+        raise TableError("The table has no rows.")
+    check_names(frame.columns)
+    hidden = _check_roles(
+        frame, {"label": label, "prediction": prediction, "cluster": cluster, "weight": weight}
+    )
+    columns = _check_visible(frame, visible, groups, hidden)
+    y_true = canonical_labels(frame.get_column(label), label)
+    y_pred = canonical_labels(frame.get_column(prediction), prediction)
+    labels = _check_labels(y_true, measure, label)
+    _check_predictions(y_pred, labels, prediction)
+    features = pl.DataFrame([_settled(frame.get_column(name)) for name in columns])
+    return CheckedTable(
+        features=features,
+        schema=schema_of(features),
+        y_true=y_true,
+        y_pred=y_pred,
+        clusters=None if cluster is None else _clusters(_settled(frame.get_column(cluster))),
+        weights=None if weight is None else _weights(_settled(frame.get_column(weight))),
+        favourable=_favourable(favourable, labels, measure),
+        labels=labels,
+    )
+
+
+def _check_roles(frame: pl.DataFrame, roles: dict[str, str | None]) -> dict[str, str]:
+    """Column name -> its role, for the roles given."""
+    hidden: dict[str, str] = {}
+    for role, name in roles.items():
+        if name is None:
+            continue
+        _check_known(frame, name)
+        if name in hidden:
+            raise TableError(f"Column {shown(name)} is given both as {hidden[name]} and as {role}.")
+        hidden[name] = role
+    return hidden
+
+
+def _check_known(frame: pl.DataFrame, name: str) -> None:
+    if name not in frame.columns:
+        raise TableError(f"There is no column {shown(name)}.{nearest(name, frame.columns)}")
+
+
+def _check_visible(
+    frame: pl.DataFrame, visible: Sequence[str] | None, groups: Sequence[str], hidden: dict[str, str]
+) -> list[str]:
+    columns = [name for name in frame.columns if name not in hidden] if visible is None else list(visible)
+    if not columns:
+        raise TableError("No column is visible; participants need at least one to name a group with.")
+    for name in [*columns, *groups]:
+        _check_known(frame, name)
+    for place, name in enumerate(columns):
+        if name in hidden:
+            raise TableError(f"Column {shown(name)} is the {hidden[name]}; it cannot be visible.")
+        if name.lower() in RESERVED:
+            raise TableError(
+                f"A visible column cannot be called {shown(name)}: the public sample has a column of that "
+                "name. Rename it."
+            )
+        if name in columns[:place]:
+            raise TableError(f"Column {shown(name)} stands twice among the visible columns.")
+    for name in groups:
+        if name not in columns:
+            raise TableError(f"The group column {shown(name)} must be among the visible columns.")
+    return columns
+
+
+def _check_labels(y_true: Labels, measure: str, label: str) -> tuple[str, ...]:
+    """The distinct labels in order: exactly two for a one-sided rate, 2 to MAX_CLASSES for errors."""
+    found = pl.Series(y_true.tolist(), dtype=pl.String).value_counts(sort=False, name="n")
+    labels = tuple(sorted(found.to_series(0).to_list(), key=_label_order))
+    if len(labels) == 1:
+        raise TableError(f"Column {shown(label)} holds only {shown(labels[0])}; two labels are needed.")
+    limit = MAX_CLASSES if measure == "error" else 2
+    if len(labels) > limit:
+        least = min(found.iter_rows(), key=lambda pair: (pair[1], pair[0]))[0]
+        row = file_row(int(np.argmax(y_true == least)))
+        allowed = f"at most {limit}" if measure == "error" else f"exactly two for {measure.replace('_', ' ')}"
+        raise TableError(
+            f"Column {shown(label)} holds {len(labels):,} different labels; it may hold {allowed}. "
+            f"The rarest, {shown(least)}, first stands in row {row}."
+        )
+    return labels
+
+
+def _label_order(label: str) -> tuple[bool, float, str]:
+    try:
+        return (False, float(label), label)
+    except ValueError:
+        return (True, 0.0, label)
+
+
+def _check_predictions(y_pred: Labels, labels: tuple[str, ...], prediction: str) -> None:
+    row = first_row(pl.Series(y_pred.tolist(), dtype=pl.String).is_in(labels).not_())
+    if row is not None:
+        raise TableError(
+            f"Row {row} of column {shown(prediction)} is {shown(y_pred[row - file_row(0)])}, which is not "
+            f"among the labels: {', '.join(shown(label) for label in labels)}."
+        )
+
+
+def _favourable(favourable: object, labels: tuple[str, ...], measure: str) -> str | None:
+    if favourable is None or favourable == "":
+        if measure == "error":
+            return None
+        raise TableError(f"The {measure.replace('_', ' ')} rate needs the favourable label.")
+    given = pl.Series("favourable", [favourable])
+    text = canonical_labels(settle_text(given) if given.dtype == pl.String else given, "favourable")[0]
+    for candidate in (str(favourable), str(text)):
+        if candidate in labels:
+            return candidate
+    raise TableError(
+        f"The favourable label {shown(favourable)} is not among the labels: "
+        f"{', '.join(shown(label) for label in labels)}."
+    )
+
+
+def _clusters(column: pl.Series) -> npt.NDArray[np.int64]:
+    row = first_row(column.is_null())
+    if row is not None:
+        raise TableError(f"Row {row} of the cluster column {shown(column.name)} is empty.")
+    return (column.rank("dense").cast(pl.Int64) - 1).to_numpy()
+
+
+def _weights(column: pl.Series) -> npt.NDArray[np.float64]:
+    name = shown(column.name)
+    if not column.dtype.is_numeric():
+        row = first_row(column.cast(pl.Float64, strict=False).is_null() & column.is_not_null())
+        raise TableError(f"The weight column {name} must hold numbers only; row {row} does not.")
+    values = column.cast(pl.Float64)
+    row = first_row(values.is_null() | ~values.is_finite() | (values < 0))
+    if row is not None:
+        raise TableError(f"Row {row} of the weight column {name} is empty, negative or not finite.")
+    if not values.sum():
+        raise TableError(f"Every weight in column {name} is 0.")
+    return values.to_numpy()
+
+
+def _settled(column: pl.Series) -> pl.Series:
+    return column if column.dtype in (pl.Float64, pl.String) else settle_typed(column)
