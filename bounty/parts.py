@@ -62,12 +62,23 @@ def fetch(record: dict) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(data))
 
 
+def discard(stored: dict) -> None:
+    """Delete the files of a bounty's parts, as `preparation.prepare` recorded them."""
+    for part in stored.values():
+        for kind in (FEATURES, TRUTH):
+            default_storage.delete(part[kind]["path"])
+
+
 def schema_of(bounty: Bounty) -> tuple[Column, ...]:
     return tuple(Column(column["name"], column["dtype"]) for column in bounty.schema)
 
 
+def part(bounty: Bounty, name: str) -> Part:
+    return _part(*_records(bounty, name))
+
+
 def sample_part(bounty: Bounty) -> Part:
-    return _part(*_records(bounty, "sample"))
+    return part(bounty, "sample")
 
 
 def sample_table(bounty: Bounty) -> FeatureTable:
@@ -81,7 +92,7 @@ def hidden_table(bounty: Bounty) -> FeatureTable:
 
 
 def leaderboard_evidence(bounty: Bounty) -> Evidence:
-    return _part(*_records(bounty, "leaderboard")).evidence
+    return part(bounty, "leaderboard").evidence
 
 
 def leaderboard_rows(bounty: Bounty) -> int:
@@ -96,9 +107,9 @@ def unpack(bits: bytes, rows: int) -> np.ndarray:
     return np.unpackbits(np.frombuffer(bits, np.uint8), count=rows).astype(bool)
 
 
-def _records(bounty: Bounty, part: str) -> tuple[tuple, tuple]:
+def _records(bounty: Bounty, name: str) -> tuple[tuple, tuple]:
     """Hashable records of a part's two files: the key under which their content is kept."""
-    stored = bounty.parts[part]
+    stored = bounty.parts[name]
     return tuple(stored[FEATURES].items()), tuple(stored[TRUTH].items())
 
 

@@ -31,14 +31,14 @@ def test_a_find_is_scored_from_its_masks(submit, run_worker, open_bounty):
     assert (find.status, find.accepted, find.code) == (Status.SCORED, True, "accepted")
     rows = parts.leaderboard_rows(open_bounty)
     mask = parts.unpack(find.masks.leaderboard, rows)
-    hidden = parts._part(*parts._records(open_bounty, "leaderboard"))
+    hidden = parts.part(open_bounty, "leaderboard")
     expected = compile_rule(YOUNG_RENTERS, parts.schema_of(open_bounty)).mask(hidden.features)
     assert (mask == expected).all()
     verdict = judge_find(hidden.evidence, mask, [], open_bounty.level)
     assert find.points == verdict.points > 0
     assert find.numbers["parts"][0]["p_value"] == verdict.parts[0].p_value
     final = parts.unpack(find.masks.final, open_bounty.parts["final"]["rows"])
-    final_rows = parts._part(*parts._records(open_bounty, "final")).features
+    final_rows = parts.part(open_bounty, "final").features
     assert (final == compile_rule(YOUNG_RENTERS, parts.schema_of(open_bounty)).mask(final_rows)).all()
 
 

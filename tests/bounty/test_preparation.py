@@ -1,0 +1,128 @@
+"""An organiser's table becomes three parts that fit together, or one sentence that says what to change."""
+
+import polars as pl
+import pytest
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from bounty import intake, parts
+from bounty.models import Bounty, Status
+from tests.conftest import as_upload, draft, lending_table
+from tests.onnx_models import below
+
+
+def prepare(bounty: Bounty, run_worker, table, model_file=None):
+    upload = intake.upload_table(bounty, table, model_file)
+    run_worker()
+    upload.refresh_from_db()
+    bounty.refresh_from_db()
+    return upload
+
+
+def every_part(bounty: Bounty) -> dict[str, parts.Part]:
+    return {name: parts.part(bounty, name) for name in ("sample", "leaderboard", "final")}
+
+
+def test_three_parts_hold_every_row_once(draft_bounty, run_worker):
+    table = lending_table()
+    upload = prepare(draft_bounty, run_worker, as_upload(table))
+    assert upload.status == Status.SCORED
+    stored = every_part(draft_bounty)
+    joined = pl.concat(
+        [
+            part.features.with_columns(part.truth["label"], part.truth["prediction"])
+            for part in stored.values()
+        ]
+    )
+    original = table.select(
+        pl.col("age", "income").cast(pl.Float64),
+        "home",
+        "sex",
+        label=pl.col("approve").cast(pl.String),
+        prediction=pl.col("predicted").cast(pl.String),
+    )
+    assert joined.sort(joined.columns).equals(original.sort(original.columns))
+    shares = {name: part.features.height / table.height for name, part in stored.items()}
+    assert shares == pytest.approx({"sample": 0.2, "leaderboard": 0.4, "final": 0.4}, abs=0.01)
+    assert [column["name"] for column in draft_bounty.schema] == ["age", "income", "home", "sex"]
+
+
+def test_errors_are_spread_over_the_parts_alike(draft_bounty, run_worker):
+    prepare(draft_bounty, run_worker, as_upload(lending_table()))
+    rates = [part.truth["errors"].mean() for part in every_part(draft_bounty).values()]
+    assert max(rates) - min(rates) < 0.002
+
+
+def test_a_person_stays_on_one_side(cast, run_worker):
+    table = lending_table().with_columns(person=pl.int_range(pl.len()) // 4)
+    bounty = draft(cast.owner, cluster_column="person")
+    prepare(bounty, run_worker, as_upload(table))
+    stored = every_part(bounty)
+    people = [set(part.truth["cluster"].to_list()) for part in stored.values()]
+    assert not (people[0] & people[1] | people[1] & people[2] | people[0] & people[2])
+    assert sum(len(group) for group in people) == 1000
+    assert "person" not in stored["sample"].features.columns
+
+
+def test_the_recorded_hash_is_checked_at_every_first_read(draft_bounty, run_worker):
+    prepare(draft_bounty, run_worker, as_upload(lending_table()))
+    record = draft_bounty.parts["leaderboard"]["truth"]
+    parts.fetch(record)
+    with default_storage.open(record["path"], "rb+") as file:
+        file.seek(100)
+        file.write(b"\x00\x01\x02")
+    with pytest.raises(parts.DamagedPart):
+        parts.fetch(record)
+
+
+def test_hidden_files_have_no_address(draft_bounty, run_worker):
+    prepare(draft_bounty, run_worker, as_upload(lending_table()))
+    with pytest.raises(ValueError, match="not accessible via a URL"):
+        default_storage.url(draft_bounty.parts["leaderboard"]["truth"]["path"])
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"\x00\x01\x02nothing", ""),
+        (b"age,approve,predicted\n", "no rows"),
+        (b"age,approve,predicted\n3,1,1\n4,,1\n", "Row 3 of column"),
+        (b"age,age,approve,predicted\n1,3,1,1\n", "age"),
+        (b"age,approve\n3,1\n", "predicted"),
+        (b"age,approve,predicted\n3,1\n", ""),
+    ],
+)
+def test_a_bad_table_is_refused_with_a_sentence_and_the_draft_stays(draft_bounty, run_worker, data, says):
+    upload = prepare(draft_bounty, run_worker, SimpleUploadedFile("t.csv", data))
+    assert (upload.status, upload.error) == (Status.REJECTED, "bad_table")
+    assert upload.error_detail and says in upload.error_detail
+    assert not draft_bounty.is_prepared and draft_bounty.title == "Lending decisions"
+
+
+def test_a_third_label_is_refused_where_the_measure_needs_two(cast, run_worker):
+    bounty = draft(cast.owner, measure="false_rejection", favourable_label="1", group_columns=[])
+    data = b"age,approve,predicted\n" + b"3,1,1\n4,0,1\n" * 60 + b"5,2,1\n"
+    upload = prepare(bounty, run_worker, SimpleUploadedFile("t.csv", data))
+    assert upload.status == Status.REJECTED and "2" in upload.error_detail
+
+
+def test_the_organisers_model_must_give_the_tables_predictions(cast, run_worker):
+    table = lending_table().with_columns(predicted=(pl.col("age") < 30).cast(pl.Int64))
+    bounty = draft(cast.owner)
+    bounty.schema = [
+        {"name": name, "dtype": "number" if dtype.is_numeric() else "text"}
+        for name, dtype in table.drop("approve", "predicted").schema.items()
+    ]
+    upload = prepare(bounty, run_worker, as_upload(table), below(bounty, "age", 30))
+    assert upload.status == Status.SCORED, upload.error_detail
+    assert bounty.base_model["reproduced"] == 1.0
+    bounty.schema = bounty.schema or []
+    upload = prepare(bounty, run_worker, as_upload(table), below(bounty, "age", 40))
+    assert upload.error == "model_differs" and "%" in upload.error_detail
+
+
+def test_new_data_before_opening_replaces_the_old(draft_bounty, run_worker):
+    prepare(draft_bounty, run_worker, as_upload(lending_table(seed=1)))
+    first = draft_bounty.parts
+    prepare(draft_bounty, run_worker, as_upload(lending_table(seed=2)))
+    assert draft_bounty.parts != first
