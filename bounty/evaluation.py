@@ -140,14 +140,19 @@ def run_check(check: Check, sandbox: Sandbox) -> None:
 
 
 def run_upload(upload: TableUpload, sandbox: Sandbox) -> None:
+    """The raw table stays until the bounty opens: a changed setting prepares it again."""
     facts = prepare(upload, sandbox)
     with transaction.atomic():
-        bounty = Bounty.objects.select_for_update().get(pk=upload.bounty_id)
-        if bounty.opened_at is None and held(upload).update(status=Status.SCORED, finished=Now(), lease=None):
+        bounty = (
+            Bounty.objects.select_for_update().filter(pk=upload.bounty_id, opened_at__isnull=True).first()
+        )
+        kept = bounty is not None and held(upload).update(
+            status=Status.SCORED, finished=Now(), lease=None, leased_until=None
+        )
+        if kept:
             Bounty.objects.filter(pk=bounty.pk).update(**facts)
-            for file in (upload.table, upload.model_file):
-                if file and file.name != facts["base_model"].get("path"):
-                    file.delete(save=False)
+    if not kept:
+        parts.discard(facts["parts"])
 
 
 RUN = {Submission: run_submission, TableUpload: run_upload, Check: run_check}

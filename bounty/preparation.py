@@ -40,6 +40,7 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
         rows = np.random.default_rng([seed, code]).permutation(np.flatnonzero(part_of_row == code))
         parts[name] = {
             "rows": len(rows),
+            **error_facts(truth[rows]),
             FEATURES: store(checked.features[rows]),
             TRUTH: store(truth[rows]),
         }
@@ -89,6 +90,24 @@ def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sand
             "that made the predictions, with the visible columns as inputs in their order, or leave it out.",
         )
     return {"path": upload.model_file.name, "reproduced": agreement.share}
+
+
+def error_facts(truth: pl.DataFrame) -> dict:
+    """A part's measured rate, its share of wrong predictions, and that of the best constant answer.
+
+    Each is None where its denominator is 0, and weighted where rows have weights.
+    """
+    weight = pl.col("weight") if "weight" in truth.columns else pl.lit(1.0)
+    rows = truth.with_columns(weight.alias("row"))
+    total = rows["row"].sum()
+    exposure = (rows["row"] * rows["exposure"]).sum()
+    wrong = (rows["row"] * (rows["label"] != rows["prediction"])).sum()
+    commonest = rows.group_by("label").agg(pl.col("row").sum())["row"].max()
+    return {
+        "rate": (rows["row"] * rows["errors"]).sum() / exposure if exposure else None,
+        "model_error": wrong / total if total else None,
+        "constant_error": 1 - commonest / total if total else None,
+    }
 
 
 def truth_frame(checked: CheckedTable, errors: np.ndarray, exposure: np.ndarray) -> pl.DataFrame:
