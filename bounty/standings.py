@@ -1,20 +1,14 @@
 """The leaderboard: computed at read from the verdicts, never stored."""
 
-from django.db.models import Count, Max, Q, Sum
-
-from fairness.ranking import Standing, rank_teams
+from fairness.ranking import Entry, Standing, rank_teams
 
 from .models import Bounty
 
 
 def standings(bounty: Bounty) -> tuple[Standing, ...]:
-    accepted = Q(submissions__accepted=True)
-    teams = bounty.teams.annotate(
-        points=Sum("submissions__points", filter=accepted, default=0.0),
-        accepted=Count("submissions", filter=accepted),
-        sent=Count("submissions"),
-        last_accepted=Max("submissions__finished", filter=accepted),
-    ).filter(sent__gt=0)
+    """Rows of the leaderboard in order. Verdicts are given in the order of submission, which the ids keep."""
+    rows = bounty.submissions.order_by("id").values_list("team__name", "points", "accepted", "finished")
     return rank_teams(
-        (team.name, team.points, team.accepted, team.sent, team.last_accepted) for team in teams
+        Entry(team=team, points=points, accepted=bool(accepted), when=finished)
+        for team, points, accepted, finished in rows
     )
