@@ -50,6 +50,16 @@ def shown(value: object) -> str:
     return f'"{text}"' if len(text) <= 40 else f'"{text[:39]}…"'
 
 
+def is_hidden(character: str) -> bool:
+    """Whether a character cannot be seen or reorders its neighbours; the joiners some scripts need can stay.
+
+    >>> is_hidden("\x07"), is_hidden("\u202e"), is_hidden("\u200d"), is_hidden(" ")
+    (True, True, False, False)
+    """
+    category = unicodedata.category(character)
+    return category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") and character not in "\u200c\u200d"
+
+
 def file_row(index: int) -> int:
     """The row a person counts in the file, where the header is row 1.
 
@@ -93,7 +103,7 @@ def check_names(names: Sequence[str], max_columns: int = MAX_COLUMNS) -> None:
             raise TableError(
                 f"The name of column {place} has {len(name):,} characters; at most {MAX_NAME} are taken."
             )
-        if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for c in name):
+        if any(is_hidden(c) for c in name):
             raise TableError(f"The name of column {place}, {shown(name)}, holds a control character.")
         if name in seen:
             raise TableError(
