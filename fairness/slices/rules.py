@@ -255,7 +255,7 @@ class _Compiler:
             _check_same(value, member)
         constants = pl.Series([member.constant for member in members])
         sql = f"{value.sql} IN ({', '.join(member.sql for member in members)})"
-        return _Value(self._bind(value.expr).is_in(constants.implode()), "condition", sql)
+        return _Value(value.expr.is_in(constants.implode()), "condition", sql)
 
     def _member(self, node: exp.Expr) -> _Value:
         if isinstance(node, exp.Null):
@@ -323,7 +323,8 @@ class _Compiler:
         for value in values[1:]:
             _check_same(values[0], value)
         sql = f"coalesce({', '.join(value.sql for value in values)})"
-        return _Value(pl.coalesce([value.expr for value in values]), values[0].kind, sql)
+        # As steps: polars' coalesce keeps the length of a constant that stands first.
+        return _Value(pl.coalesce([self._bind(value.expr) for value in values]), values[0].kind, sql)
 
     def _null(self, node: exp.Expr, depth: int) -> _Value:
         raise RuleError("NULL cannot be compared with; write IS NULL or IS NOT NULL.")
