@@ -1,0 +1,22 @@
+"""Python function: a text that defines predict(frame). Whether a bounty allows it is the caller's to know."""
+
+import builtins
+from collections.abc import Callable
+
+from fairness.tables import Schema
+
+from ..answers import Refusal
+from ..rows import Rows
+
+
+def load(payload: memoryview, schema: Schema) -> Callable[[Rows], object]:
+    try:
+        code = compile(bytes(payload).decode(), "submission.py", "exec")
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise Refusal("unreadable_model") from error
+    names: dict[str, object] = {"__name__": "submission", "__builtins__": builtins}
+    exec(code, names)  # noqa: S102
+    function = names.get("predict")
+    if not callable(function):
+        raise Refusal("no_predict")
+    return lambda rows: function(rows.to_pandas())

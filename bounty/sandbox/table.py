@@ -1,0 +1,93 @@
+"""Feature rows as one block of bytes: written by the host, read in place by every child (see rows.py).
+
+A header in JSON, then float64 for every number column (NaN where missing), then int32 codes for every text
+column into its distinct values (-1 where missing). Neither side needs a parser with native code for it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from fairness.tables import Column
+
+ALIGNMENT = 64
+# What a text value costs as an object: the reference and, where all differ, the string itself.
+TEXT_BYTES = 80
+
+
+@dataclass(frozen=True)
+class Arrays:
+    schema: tuple[Column, ...]
+    numbers: np.ndarray  # float64 [number columns, rows]
+    codes: np.ndarray  # int32 [text columns, rows]
+    texts: tuple[list[str], ...]  # the distinct values of every text column
+
+    @property
+    def rows(self) -> int:
+        return self.numbers.shape[1]
+
+
+class FeatureTable:
+    """The visible columns of some rows, ready to be sent to any number of children."""
+
+    def __init__(self, frame: pl.DataFrame, schema: Sequence[Column]) -> None:
+        numbers, codes, texts = [], [], []
+        for column in schema:
+            series = frame[column.name]
+            if column.dtype == "number":
+                numbers.append(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
+            else:
+                distinct = series.drop_nulls().unique(maintain_order=True)
+                ranks = pl.Series(np.arange(len(distinct), dtype=np.int32))
+                codes.append(series.replace_strict(distinct, ranks, default=-1).to_numpy())
+                texts.append(distinct.to_list())
+        self._arrays = Arrays(
+            tuple(schema),
+            np.array(numbers, np.float64).reshape(len(numbers), frame.height),
+            np.array(codes, np.int32).reshape(len(codes), frame.height),
+            tuple(texts),
+        )
+
+    def __len__(self) -> int:
+        return self._arrays.rows
+
+    @property
+    def schema(self) -> tuple[Column, ...]:
+        return self._arrays.schema
+
+    @property
+    def working_bytes(self) -> int:
+        """Room a child needs for the rows alone: the block, arrays and frames made of it, strings."""
+        return 4 * len(self._in_order) + TEXT_BYTES * self._arrays.codes.size
+
+    def block(self, order: np.ndarray | None = None) -> bytes:
+        return self._in_order if order is None else self._pack(order)
+
+    @cached_property
+    def _in_order(self) -> bytes:
+        return self._pack(slice(None))
+
+    def _pack(self, order: np.ndarray | slice) -> bytes:
+        arrays = self._arrays
+        header = json.dumps(
+            {
+                "rows": arrays.rows,
+                "columns": [[column.name, column.dtype] for column in arrays.schema],
+                "texts": arrays.texts,
+            }
+        ).encode()
+        parts = (
+            len(header).to_bytes(8, "little"),
+            header.ljust(numbers_start(len(header)) - 8),
+            arrays.numbers[:, order].tobytes(),
+            arrays.codes[:, order].tobytes(),
+        )
+        return b"".join(parts)
+
+
+def numbers_start(header_bytes: int) -> int:
+    return -(-(8 + header_bytes) // ALIGNMENT) * ALIGNMENT
