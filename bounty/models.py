@@ -217,6 +217,11 @@ class Job(models.Model):
     def is_unfinished(self) -> bool:
         return self.status in UNFINISHED
 
+    @property
+    def seconds(self) -> float | None:
+        """From being sent to its outcome."""
+        return (self.finished - self.created).total_seconds() if self.finished else None
+
 
 class GroupJob(Job):
     """A job that runs a submitted group."""

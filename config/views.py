@@ -1,0 +1,101 @@
+"""Pages that belong to the whole site: home, API tokens, the API's documentation, health."""
+
+import logging
+from datetime import timedelta
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from bounty.models import Bounty, Submission
+
+from .celery import app
+from .forms import TokenForm
+from .models import ApiToken
+
+logger = logging.getLogger(__name__)
+
+HOME_BOUNTIES = 12
+HOME_FINDS = 10
+REVOKED = "The token “{name}” is revoked. Whatever used it can no longer sign in."
+
+api_docs = SpectacularSwaggerSplitView.as_view(url_name="api_schema", template_name="api_docs.html")
+
+
+def home(request: HttpRequest) -> HttpResponse:
+    finds = Submission.objects.filter(accepted=True, bounty__opened_at__isnull=False)
+    context = {
+        "bounties": Bounty.objects.taking_submissions()[:HOME_BOUNTIES],
+        "finds": finds.select_related("team", "bounty").order_by("-finished")[:HOME_FINDS],
+    }
+    return render(request, "home.html", context)
+
+
+@never_cache
+@login_required
+def api_tokens(request: HttpRequest) -> HttpResponse:
+    """A new token stands in this answer alone: only its hash is kept."""
+    form = TokenForm(request.POST or None)
+    token = None
+    if form.is_valid():
+        _, token = ApiToken.objects.create(
+            request.user, expiry=timedelta(days=form.cleaned_data["days"]), name=form.cleaned_data["name"]
+        )
+        form = TokenForm()
+    context = {
+        "form": form,
+        "token": token,
+        "tokens": ApiToken.objects.filter(user=request.user),
+        "now": timezone.now(),
+    }
+    return render(request, "tokens.html", context)
+
+
+@login_required
+@require_POST
+def revoke_api_token(request: HttpRequest, token_key: str) -> HttpResponse:
+    token = ApiToken.objects.filter(user=request.user, token_key=token_key).first()
+    if token is None:
+        raise Http404
+    token.delete()
+    messages.success(request, REVOKED.format(name=token.name))
+    return redirect("api_tokens")
+
+
+@never_cache
+def healthz(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@never_cache
+def readyz(request: HttpRequest) -> JsonResponse:
+    down = []
+    for name, check in (("database", ask_database), ("broker", ask_broker), ("storage", write_and_delete)):
+        try:
+            check()
+        except Exception:
+            logger.exception("readyz: %s is down", name)
+            down.append(name)
+    return JsonResponse({"ready": not down, "down": down}, status=503 if down else 200)
+
+
+def ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def ask_broker() -> None:
+    with app.connection_for_write(connect_timeout=2) as broker:
+        broker.ensure_connection(max_retries=1, timeout=2)
+
+
+def write_and_delete() -> None:
+    default_storage.delete(default_storage.save("readyz", ContentFile(b"ready")))
