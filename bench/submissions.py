@@ -1,4 +1,4 @@
-"""From POST to verdict on the running stack: an ONNX logistic regression on 100,000 hidden rows of 20 columns.
+"""From POST to verdict on a running stack, an ONNX logistic regression on 100,000 hidden rows by 20 columns.
 
 Prints the median time of single submissions beside the bare onnxruntime call on the same rows, and how many
 submissions a second two worker processes finish when many teams send at once.
