@@ -1,0 +1,56 @@
+// Draws each [data-figure] from the json_script it names, in the page's own colours, and again when they change.
+(() => {
+  const CONFIG = {
+    responsive: true,
+    displaylogo: false,
+    modeBarButtons: [["toImage"]],
+    toImageButtonOptions: { format: "svg" },
+  };
+
+  const theme = () => {
+    const style = getComputedStyle(document.documentElement);
+    const colour = (name) => style.getPropertyValue(`--fl-${name}`).trim();
+    const axis = {
+      gridcolor: colour("border"),
+      linecolor: colour("border-strong"),
+      zerolinecolor: colour("border-strong"),
+      automargin: true,
+      title: { standoff: 12 },
+    };
+    return {
+      colorway: colour("series").split(/,\s*/),
+      font: { family: colour("sans"), size: 13, color: colour("text") },
+      paper_bgcolor: "rgba(0,0,0,0)",
+      plot_bgcolor: "rgba(0,0,0,0)",
+      hoverlabel: { bgcolor: colour("surface"), bordercolor: colour("border-strong"), font: { color: colour("text") } },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("muted"), activecolor: colour("accent") },
+      legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 0 },
+      margin: { l: 48, r: 16, t: 16, b: 44 },
+      bargap: 0.12,
+      xaxis: axis,
+      yaxis: axis,
+    };
+  };
+
+  const draw = (holder) => {
+    const spec = JSON.parse(document.getElementById(holder.dataset.figure).textContent);
+    const layout = { autosize: true, ...spec.layout, template: { layout: theme() } };
+    return Plotly.react(holder, spec.data, layout, CONFIG);
+  };
+
+  // One a frame, so that a page of many figures stays usable while they appear.
+  const drawAll = (within) => {
+    const waiting = [...within.querySelectorAll("[data-figure]")];
+    const next = () => {
+      const holder = waiting.shift();
+      if (!holder) return;
+      draw(holder);
+      requestAnimationFrame(next);
+    };
+    next();
+  };
+
+  drawAll(document);
+  document.addEventListener("themechange", () => drawAll(document));
+  document.addEventListener("htmx:afterSettle", (event) => drawAll(event.target));
+})();
