@@ -27,6 +27,8 @@ __all__ = ["Rule", "RuleError", "compile_rule"]
 MAX_DEPTH = 40
 MAX_NODES = 2_000  # without the values of IN lists
 MAX_TEXT_WORK = 50  # LIKE, lower, upper, length: each walks every character of a column
+MAX_CALCULATIONS = 150  # + - * / and round: each keeps two columns of a batch in memory
+BATCH = 100_000  # rows whose steps are in memory at once
 MAX_PATTERN = 200
 MAX_DECIMALS = 10
 MAX_COALESCED = 20
@@ -56,6 +58,7 @@ class Rule:
 
     sql: str
     columns: tuple[str, ...] = field(compare=False)
+    _constants: tuple[float | str, ...] = field(compare=False, repr=False)
     _steps: tuple[pl.Expr, ...] = field(compare=False, repr=False)
 
     def mask(self, frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
@@ -63,7 +66,14 @@ class Rule:
 
         The frame holds the rule's columns, Float64 or String with null for missing.
         """
-        data = pl.DataFrame({f"c{i}": frame.get_column(name) for i, name in enumerate(self.columns)})
+        batches = [self._mask(frame.slice(start, BATCH)) for start in range(0, max(frame.height, 1), BATCH)]
+        return np.concatenate(batches)
+
+    def _mask(self, frame: pl.DataFrame) -> npt.NDArray[np.bool_]:
+        columns = {f"c{i}": frame.get_column(name) for i, name in enumerate(self.columns)}
+        for i, constant in enumerate(self._constants):
+            columns[f"k{i}"] = pl.Series([constant]).new_from_index(0, frame.height)
+        data = pl.DataFrame(columns)
         for i, step in enumerate(self._steps):
             data = data.with_columns(step.alias(f"t{i}"))
         return data.to_series(data.width - 1).fill_null(False).to_numpy()
@@ -92,7 +102,8 @@ def compile_rule(text: str, schema: Schema) -> Rule:
         raise RuleError(f"The rule is a {value.kind}, not a condition. {EXAMPLE}")
     if not compiler.columns:
         raise RuleError(f"The rule names no column, so it cannot tell rows apart. {EXAMPLE}")
-    return Rule(value.sql, tuple(compiler.columns), (*compiler.steps, value.expr))
+    steps = (*compiler.steps, value.expr)
+    return Rule(value.sql, tuple(compiler.columns), tuple(compiler.constants), steps)
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ class _Value:
 
 
 class _Compiler:
-    """Compiles one tree. Column i of the rule is c{i}; a value used more than once is a step, t{i}.
+    """Compiles one tree. Column i of the rule is c{i}, constant i k{i}; a value used twice is a step, t{i}.
 
     Names never reach polars: it would read some of them, such as "*" or "^a.*$", as patterns.
     """
@@ -114,6 +125,7 @@ class _Compiler:
     def __init__(self, schema: Schema) -> None:
         self.schema = {column.name: column.dtype for column in schema}
         self.columns: list[str] = []
+        self.constants: list[float | str] = []
         self.steps: list[pl.Expr] = []
         self.nodes = 0
         self.text_work = 0
@@ -138,7 +150,17 @@ class _Compiler:
 
     def _bind(self, expr: pl.Expr) -> pl.Expr:
         self.steps.append(expr)
+        if len(self.steps) > 2 * MAX_CALCULATIONS:
+            raise RuleError(f"The rule calculates more than {MAX_CALCULATIONS} times. Shorten it.")
         return pl.col(f"t{len(self.steps) - 1}")
+
+    def _full(self, value: _Value) -> pl.Expr:
+        """The value as n real rows: polars answers some functions of constants with a single row."""
+        if value.constant is None:
+            return value.expr
+        if value.constant not in self.constants:
+            self.constants.append(value.constant)
+        return pl.col(f"k{self.constants.index(value.constant)}")
 
     def _finite(self, expr: pl.Expr) -> pl.Expr:
         result = self._bind(expr)
@@ -233,16 +255,15 @@ class _Compiler:
         sign, operate = ARITHMETIC[type(node)]
         left = self._of_kind(node.this, depth + 1, "number", sign)
         right = self._of_kind(node.expression, depth + 1, "number", sign)
-        return _Value(
-            self._finite(operate(left.expr, right.expr)), "number", f"{left.sql} {sign} {right.sql}"
-        )
+        result = self._finite(operate(self._full(left), right.expr))
+        return _Value(result, "number", f"{left.sql} {sign} {right.sql}")
 
     def _between(self, node: exp.Expr, depth: int) -> _Value:
         value = self._scalar(node.this, depth + 1)
         low, high = self._scalar(node.args["low"], depth + 1), self._scalar(node.args["high"], depth + 1)
         _check_same(value, low)
         _check_same(value, high)
-        inner = self._bind(value.expr)
+        inner = self._full(value)
         sql = f"{value.sql} BETWEEN {low.sql} AND {high.sql}"
         return _Value((inner >= low.expr) & (inner <= high.expr), "condition", sql)
 
@@ -255,7 +276,7 @@ class _Compiler:
             _check_same(value, member)
         constants = pl.Series([member.constant for member in members])
         sql = f"{value.sql} IN ({', '.join(member.sql for member in members)})"
-        return _Value(value.expr.is_in(constants.implode()), "condition", sql)
+        return _Value(self._full(value).is_in(constants.implode()), "condition", sql)
 
     def _member(self, node: exp.Expr) -> _Value:
         if isinstance(node, exp.Null):
@@ -279,7 +300,7 @@ class _Compiler:
             raise RuleError(f"{word} needs a pattern in single quotes, such as 'a%'.")
         if len(pattern.name) > MAX_PATTERN:
             raise RuleError(f"A pattern of {word} may have at most {MAX_PATTERN} characters.")
-        found = value.expr.str.contains(_regex(pattern.name, word == "ILIKE"))
+        found = self._full(value).str.contains(_regex(pattern.name, word == "ILIKE"))
         if node.args.get("negate"):
             found, word = ~found, f"NOT {word}"
         return _Value(found, "condition", f"{value.sql} {word} {self._literal(pattern, depth).sql}")
@@ -295,13 +316,13 @@ class _Compiler:
         value = self._text_work(node.this, depth, name)
         sql = f"{name}({value.sql})"
         if isinstance(node, exp.Length):
-            return _Value(value.expr.str.len_chars().cast(pl.Float64), "number", sql)
-        lower = isinstance(node, exp.Lower)
-        return _Value(value.expr.str.to_lowercase() if lower else value.expr.str.to_uppercase(), "text", sql)
+            return _Value(self._full(value).str.len_chars().cast(pl.Float64), "number", sql)
+        text = self._full(value).str
+        return _Value(text.to_lowercase() if name == "lower" else text.to_uppercase(), "text", sql)
 
     def _abs(self, node: exp.Expr, depth: int) -> _Value:
         value = self._of_kind(node.this, depth + 1, "number", "abs")
-        return _Value(value.expr.abs(), "number", f"abs({value.sql})")
+        return _Value(self._full(value).abs(), "number", f"abs({value.sql})")
 
     def _round(self, node: exp.Expr, depth: int) -> _Value:
         value = self._of_kind(node.this, depth + 1, "number", "round")
@@ -314,7 +335,7 @@ class _Compiler:
             ):
                 raise RuleError(f"The decimals of round are a whole number from 0 to {MAX_DECIMALS}.")
             decimals, sql = int(given.name), f"round({value.sql}, {int(given.name)})"
-        return _Value(self._finite(value.expr.round(decimals, "half_away_from_zero")), "number", sql)
+        return _Value(self._finite(self._full(value).round(decimals, "half_away_from_zero")), "number", sql)
 
     def _coalesce(self, node: exp.Expr, depth: int) -> _Value:
         if len(node.expressions) >= MAX_COALESCED:
@@ -323,8 +344,7 @@ class _Compiler:
         for value in values[1:]:
             _check_same(values[0], value)
         sql = f"coalesce({', '.join(value.sql for value in values)})"
-        # As steps: polars' coalesce keeps the length of a constant that stands first.
-        return _Value(pl.coalesce([self._bind(value.expr) for value in values]), values[0].kind, sql)
+        return _Value(pl.coalesce([self._full(value) for value in values]), values[0].kind, sql)
 
     def _null(self, node: exp.Expr, depth: int) -> _Value:
         raise RuleError("NULL cannot be compared with; write IS NULL or IS NOT NULL.")

@@ -308,7 +308,7 @@ def test_anything_else_is_refused(text):
         "age between " * 800,
         "coalesce(" + "age, " * 1_900 + "age) = 1",
         " AND ".join(["sex like '%a%b%c%'"] * 400),
-        " AND ".join(["age > 1 - 1 + 1"] * 500),
+        " AND ".join(["age > 1 - 1 + 1"] * 100),
         "x" * 10_000,
         "'" * 9_999,
         '"' * 9_999,
@@ -343,11 +343,12 @@ def test_long_chains_are_no_depth():
 
 
 def test_a_long_rule_on_many_rows_is_fast():
-    frame = pl.DataFrame({"age": np.arange(100_000.0), "sex": ["some longer text"] * 100_000})
+    frame = pl.DataFrame({"age": np.arange(250_000.0), "sex": ["some longer text"] * 250_000})
     schema = (Column("age", "number"), Column("sex", "text"))
-    text = " AND ".join(["age * 2 + 1 > 3"] * 40 + ["sex LIKE '%" + "_%" * 90 + "x'"] * 20)
+    text = " AND ".join([f"{i} + age * 2 > 3" for i in range(75)] + ["sex LIKE '%" + "_%" * 90 + "x'"] * 20)
     started = time.perf_counter()
-    compile_rule(text, schema).mask(frame)
+    mask = compile_rule(text.replace(" AND sex", " OR sex", 1), schema).mask(frame)
+    assert np.flatnonzero(~mask).tolist() == [0, 1]
     assert time.perf_counter() - started < 5
 
 
