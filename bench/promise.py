@@ -95,7 +95,7 @@ class Outcome:
 
 def lay_out(setting: Setting, rng: np.random.Generator) -> Layout:
     if not setting.clusters:
-        weights = rng.lognormal(0, 0.7, setting.rows) if setting.weighted else None
+        weights = np.sort(rng.lognormal(0, 1, setting.rows)) if setting.weighted else None
         return Layout(np.arange(setting.rows), setting.rows, None, weights)
     low, high = setting.cluster_rows
     sizes = rng.integers(low, high + 1, setting.clusters)
@@ -126,6 +126,8 @@ def draw_groups(setting: Setting, layout: Layout, rng: np.random.Generator) -> M
     least = MIN_CLUSTERS if setting.clusters else MIN_ROWS
     kinds = [_pick(n, size, -(-setting.cap // 5), rng) for size in (least, n - least, n // 4, n // 2, n // 4)]
     if not setting.clusters:
+        # The last kind is all but half of the last rows, the heaviest where there are weights.
+        kinds[-1][:, : n - 4 * least] = True
         return np.concatenate(kinds)[: setting.cap]
     # The last kind takes one half of each of its clusters, so that these stand on both sides.
     whole = [np.repeat(kind, 2, axis=1) for kind in kinds]
@@ -149,8 +151,8 @@ def p_values(layout: Layout, errors: NDArray[np.float64], groups: Mask) -> NDArr
 
 
 def _sums(layout: Layout, errors: NDArray[np.float64], groups: Mask) -> ClusterSums:
-    weight = np.ones(len(errors)) if layout.weights is None else layout.weights
-    weighted = errors * weight
+    ones = np.ones(len(errors))
+    weight = ones if layout.weights is None else layout.weights
 
     def by_cell(values: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.bincount(layout.cells, weights=values, minlength=layout.n_cells)
@@ -159,9 +161,18 @@ def _sums(layout: Layout, errors: NDArray[np.float64], groups: Mask) -> ClusterS
         chosen = groups * by_cell(values)
         return chosen if layout.clusters is None else chosen[:, 0::2] + chosen[:, 1::2]
 
-    both = groups @ by_cell(weighted * weight)
-    squares = groups @ by_cell(weight * weight)
-    return ClusterSums(by_cluster(weighted), by_cluster(weight), both, both, squares, squares)
+    wrong, rows, squares = (groups @ by_cell(values) for values in (errors, ones, weight * weight))
+    return ClusterSums(
+        errors=by_cluster(errors * weight),
+        exposure=by_cluster(weight),
+        raw_errors=by_cluster(errors),
+        raw_exposure=by_cluster(ones),
+        error_squares=wrong,
+        error_exposure=wrong,
+        exposure_squares=rows,
+        variance_units=squares,
+        weighted_squares=squares,
+    )
 
 
 def simulate(setting: Setting, bounties: int, seed: int) -> Outcome:

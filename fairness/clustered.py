@@ -12,20 +12,23 @@ from fairness.rates import Floats
 
 @dataclass(frozen=True)
 class ClusterSums:
-    """One side of a comparison, the group or its rest, as sums over rows.
+    """One side of a comparison, the group or its rest, as sums over its rows.
 
-    `errors` and `exposure` are weighted sums by cluster, float64[..., clusters], 0 for a cluster with no row
-    on this side. The other four are sums over all its rows, float64[...], of weighted errors e, weighted
-    exposure x and weight w: e * e, e * x, x * x, and w * x (the variance a row brings, in units of one
-    row's).
+    By cluster, float64[..., clusters], 0 for a cluster with no row on this side: `errors` and `exposure` with
+    their weights, `raw_errors` and `raw_exposure` without. Over all rows, float64[...]: the raw sums of
+    error * error, error * exposure and exposure * exposure, and with weights the sums of
+    weight^2 * exposure and weight^2 * exposure^2.
     """
 
     errors: Floats
     exposure: Floats
+    raw_errors: Floats
+    raw_exposure: Floats
     error_squares: Floats
     error_exposure: Floats
     exposure_squares: Floats
     variance_units: Floats
+    weighted_squares: Floats
 
     @property
     def clusters(self) -> NDArray[np.int64]:
@@ -49,31 +52,41 @@ def sum_by_cluster(
     n_clusters: int,
     weights: Floats | None = None,
 ) -> ClusterSums:
-    """Sum one side's rows by their cluster, codes int64[n] in 0..n_clusters-1.
-
-    `errors` and `exposure` are float64[n] and already weighted; `weights` are the rows' weights, if any.
+    """Sum one side's rows, float64[n], by their cluster, codes int64[n] in 0..n_clusters-1.
 
     >>> side = sum_by_cluster(np.array([1.0, 0.0, 1.0]), np.ones(3), np.array([0, 0, 2]), n_clusters=3)
     >>> side.errors.tolist(), side.exposure.tolist(), int(side.clusters)
     ([1.0, 0.0, 1.0], [2.0, 0.0, 1.0], 2)
     """
+
+    def gather(values: Floats) -> Floats:
+        return np.bincount(clusters, weights=values, minlength=n_clusters).astype(np.float64, copy=False)
+
     rows = sum_by_row(errors, exposure, weights)
+    raw_errors, raw_exposure = gather(errors), gather(exposure)
     return replace(
         rows,
-        errors=np.bincount(clusters, weights=errors, minlength=n_clusters).astype(np.float64, copy=False),
-        exposure=np.bincount(clusters, weights=exposure, minlength=n_clusters).astype(np.float64, copy=False),
+        errors=raw_errors if weights is None else gather(rows.errors),
+        exposure=raw_exposure if weights is None else gather(rows.exposure),
+        raw_errors=raw_errors,
+        raw_exposure=raw_exposure,
     )
 
 
 def sum_by_row(errors: Floats, exposure: Floats, weights: Floats | None = None) -> ClusterSums:
-    """One side's rows as their own clusters, with zeros in the rows of the other side."""
+    """One side's rows as their own clusters, float64[n] with zeros in the rows of the other side."""
+    squares = np.asarray((exposure * exposure).sum())
+    weighted = exposure if weights is None else exposure * weights
     return ClusterSums(
-        errors=errors,
-        exposure=exposure,
+        errors=errors if weights is None else errors * weights,
+        exposure=weighted,
+        raw_errors=errors,
+        raw_exposure=exposure,
         error_squares=np.asarray((errors * errors).sum()),
         error_exposure=np.asarray((errors * exposure).sum()),
-        exposure_squares=np.asarray((exposure * exposure).sum()),
-        variance_units=np.asarray((exposure if weights is None else exposure * weights).sum()),
+        exposure_squares=squares,
+        variance_units=np.asarray((exposure if weights is None else weighted * weights).sum()),
+        weighted_squares=squares if weights is None else np.asarray((weighted * weighted).sum()),
     )
 
 
@@ -160,24 +173,35 @@ def cluster_interval(errors: ArrayLike, exposure: ArrayLike, level: float = 0.05
 def _pooled_variance(group: ClusterSums, rest: ClusterSums, rate: Floats, rest_rate: Floats) -> Floats:
     """Variance of the score if all clusters share one row variance and one covariance within a cluster.
 
-    Both are moments of the residuals of all rows and of all pairs of rows within a cluster. A negative
-    covariance counts as 0.
+    Both are moments of the residuals of all rows and of all pairs of rows within a cluster, taken without
+    weights: a few heavy rows would otherwise judge themselves. A negative covariance counts as 0.
     """
     share = _total(group) / (_total(group) + _total(rest))
-    squares = _row_squares(group, rate) + _row_squares(rest, rest_rate)
-    cluster = _residuals(group, rate) + _residuals(rest, rest_rate)
-    exposure = group.exposure + rest.exposure
-    pairs = (exposure * exposure).sum(-1) - group.exposure_squares - rest.exposure_squares
-    row_variance = squares / (group.variance_units + rest.variance_units)
-    paired = pairs > 1e-9 * group.exposure_squares
-    covariance = np.where(
-        paired, np.maximum((cluster * cluster).sum(-1) - squares, 0) / np.where(paired, pairs, 1), 0
-    )
-    z = _by_cluster(1 - share) * group.exposure - _by_cluster(share) * rest.exposure
     ours, theirs = (1 - share) ** 2, share**2
-    rows = row_variance * (ours * group.variance_units + theirs * rest.variance_units)
-    within = (z * z).sum(-1) - ours * group.exposure_squares - theirs * rest.exposure_squares
+    squares = _row_squares(group, rate) + _row_squares(rest, rest_rate)
+    row_variance = squares / (group.raw_exposure.sum(-1) + rest.raw_exposure.sum(-1))
+    rows = np.asarray(row_variance * (ours * group.variance_units + theirs * rest.variance_units))
+    covariance = _covariance(group, rest, rate, rest_rate, squares)
+    if not covariance.any():
+        return rows
+    z = _by_cluster(1 - share) * group.exposure - _by_cluster(share) * rest.exposure
+    within = (z * z).sum(-1) - ours * group.weighted_squares - theirs * rest.weighted_squares
     return np.asarray(rows + covariance * within)
+
+
+def _covariance(
+    group: ClusterSums, rest: ClusterSums, rate: Floats, rest_rate: Floats, squares: Floats
+) -> Floats:
+    exposure = group.raw_exposure + rest.raw_exposure
+    rows = group.exposure_squares + rest.exposure_squares
+    pairs = np.asarray((exposure * exposure).sum(-1) - rows)
+    paired = pairs > 1e-9 * rows
+    if not paired.any():
+        return np.zeros_like(pairs)
+    expected = _by_cluster(rate) * group.raw_exposure + _by_cluster(rest_rate) * rest.raw_exposure
+    residuals = group.raw_errors + rest.raw_errors - expected
+    product = np.maximum((residuals * residuals).sum(-1) - squares, 0)
+    return np.where(paired, product / np.where(paired, pairs, 1), 0)
 
 
 def _row_squares(side: ClusterSums, rate: Floats) -> Floats:

@@ -219,7 +219,7 @@ def _judge_part(evidence: Evidence, name: str, side: _Side, rest: _Side, total: 
         test, p_value = "fisher", float(fisher_p(*table))
         lower = float(newcombe_lower(*table, level))
     else:
-        sums = _sums(evidence, side.mask), _sums(evidence, rest.mask)
+        sums = sum_side(evidence, side.mask), sum_side(evidence, rest.mask)
         test, p_value = "cluster_score", float(cluster_score(*sums).p_value)
         lower = float(linearised_lower(*sums, level))
     weight = side.exposure / total
@@ -257,13 +257,14 @@ def _side(evidence: Evidence, mask: Mask) -> _Side:
     )
 
 
-def _sums(evidence: Evidence, mask: Mask) -> ClusterSums:
-    errors, exposure = evidence.weighted
-    if evidence.clusters is None:
-        return sum_by_row(errors * mask, exposure * mask, evidence.weights)
+def sum_side(evidence: Evidence, mask: Mask) -> ClusterSums:
+    """The masked rows' sums by cluster, as the cluster score test and the linearised bound take them."""
     kept = mask & evidence.exposed
+    errors, exposure, weights = evidence.errors, evidence.exposure, evidence.weights
+    if evidence.clusters is None:
+        return sum_by_row(errors * kept, exposure * kept, weights)
     codes = np.compress(kept, evidence.clusters)
-    weights = None if evidence.weights is None else np.compress(kept, evidence.weights)
+    weights = None if weights is None else np.compress(kept, weights)
     n = evidence.n_clusters
     return sum_by_cluster(np.compress(kept, errors), np.compress(kept, exposure), codes, n, weights)
 

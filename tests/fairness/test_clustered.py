@@ -33,7 +33,7 @@ def speakers(seed, n_clusters=30, straddle=False, weighted=False):
 
 def both_sides(rows):
     codes, n = rows["clusters"], rows["clusters"].max() + 1
-    e, x, w = rows["errors"] * rows["weights"], rows["exposure"] * rows["weights"], rows["weights"]
+    e, x, w = rows["errors"], rows["exposure"], rows["weights"]
     return tuple(
         sum_by_cluster(e[side], x[side], codes[side], n, w[side]) for side in (rows["group"], ~rows["group"])
     )
@@ -41,16 +41,15 @@ def both_sides(rows):
 
 def variances_by_loops(rows):
     """The empirical and the pooled variance of the score, from their definitions and row by row."""
-    w = rows["weights"]
-    e, x, g = rows["errors"] * w, rows["exposure"] * w, rows["group"].astype(float)
-    rate, share = e.sum() / x.sum(), x[rows["group"]].sum() / x.sum()
-    residual, lever, n = e - rate * x, g - share, len(e)
-    row_variance = sum(residual[i] ** 2 for i in range(n)) / sum(w[i] * x[i] for i in range(n))
+    w, e, x = rows["weights"], rows["errors"], rows["exposure"]
+    rate, share = sum(w * e) / sum(w * x), sum(w * x * rows["group"]) / sum(w * x)
+    residual, lever, n = e - rate * x, w * (rows["group"] - share), len(e)
+    row_variance = sum(residual**2) / sum(x)
     pairs = [
         (i, j) for i in range(n) for j in range(n) if i != j and rows["clusters"][i] == rows["clusters"][j]
     ]
     covariance = sum(residual[i] * residual[j] for i, j in pairs) / sum(x[i] * x[j] for i, j in pairs)
-    pooled = row_variance * sum(lever[i] ** 2 * w[i] * x[i] for i in range(n))
+    pooled = row_variance * sum(lever**2 * x)
     pooled += max(covariance, 0) * sum(lever[i] * lever[j] * x[i] * x[j] for i, j in pairs)
     empirical = sum(
         sum(lever[i] * residual[i] for i in range(n) if rows["clusters"][i] == c) ** 2
