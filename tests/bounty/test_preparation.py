@@ -6,6 +6,7 @@ from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from bounty import intake, parts
+from bounty.intake import IntakeError
 from bounty.models import Bounty, Status
 from tests.conftest import as_upload, draft, lending_table
 from tests.onnx_models import below
@@ -84,19 +85,32 @@ def test_hidden_files_have_no_address(draft_bounty, run_worker):
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"\x00\x01\x02nothing", ""),
+        (b"\x00\x01\x02nothing", "NUL"),
         (b"age,approve,predicted\n", "no rows"),
-        (b"age,approve,predicted\n3,1,1\n4,,1\n", "Row 3 of column"),
-        (b"age,age,approve,predicted\n1,3,1,1\n", "age"),
-        (b"age,approve\n3,1\n", "predicted"),
-        (b"age,approve,predicted\n3,1\n", ""),
+        (b"age,age,approve,predicted\n1,3,1,1\n", '"age"'),
+        (b"age,approve,predicted\n3,1\n", "Row 2 has 2 values"),
     ],
 )
-def test_a_bad_table_is_refused_with_a_sentence_and_the_draft_stays(draft_bounty, run_worker, data, says):
-    upload = prepare(draft_bounty, run_worker, SimpleUploadedFile("t.csv", data))
+def test_a_table_whose_head_is_bad_is_refused_at_the_door(draft_bounty, data, says):
+    with pytest.raises(IntakeError, match=says) as refusal:
+        intake.upload_table(draft_bounty, SimpleUploadedFile("t.csv", data))
+    assert (refusal.value.code, refusal.value.field) == ("bad_table", "table")
+    assert not draft_bounty.uploads.exists()
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"age,approve,predicted\n3,1,1\n4,,1\n", "Row 3 of column"),
+        (b"age,approve\n3,1\n", "predicted"),
+    ],
+)
+def test_a_bad_table_is_refused_with_a_sentence_and_the_draft_stays(cast, run_worker, data, says):
+    bounty = draft(cast.owner, group_columns=[])
+    upload = prepare(bounty, run_worker, SimpleUploadedFile("t.csv", data))
     assert (upload.status, upload.error) == (Status.REJECTED, "bad_table")
-    assert upload.error_detail and says in upload.error_detail
-    assert not draft_bounty.is_prepared and draft_bounty.title == "Lending decisions"
+    assert says in upload.error_detail
+    assert not bounty.is_prepared and bounty.title == "Lending decisions"
 
 
 def test_a_third_label_is_refused_where_the_measure_needs_two(cast, run_worker):
