@@ -107,6 +107,9 @@ class Postgres:
 
     def initialise(self, supervisor: Supervisor) -> None:
         if self.cluster.exists():
+            # The lock on the data folder says that its server has gone; its number may be another program's by now.
+            (self.cluster / "postmaster.pid").unlink(missing_ok=True)
+            (self.socket_folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
             return
         # Made under another name: what an interrupted initdb leaves is never taken for a cluster.
         unfinished = self.cluster.with_name("postgres.new")
@@ -126,7 +129,7 @@ class Postgres:
         argv = [str(self.programs / "postgres"), "-D", str(self.cluster)]
         argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         stop = [(SIGINT, 4.0), (SIGQUIT, 1.0), (SIGKILL, 1.0)]
-        return Service("PostgreSQL", argv, stop, self.is_ready, self.become)
+        return Service("PostgreSQL", argv, stop, SIGINT, self.is_ready, self.become)
 
     def is_ready(self) -> bool:
         """Whether it answers; the first time the database is made."""
@@ -164,13 +167,13 @@ def redis(data_dir: Path, path: Path) -> Service:
         except OSError:
             return False
 
-    return Service("Redis", argv, [(SIGTERM, 3.0), (SIGKILL, 1.0)], is_ready)
+    return Service("Redis", argv, [(SIGTERM, 3.0), (SIGKILL, 1.0)], SIGTERM, is_ready)
 
 
 def worker(processes: int) -> Service:
     argv = [sys.executable, "-m", "celery", "-A", "config", "worker", "-B", "--concurrency", str(processes)]
     argv += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
-    return Service("worker", argv, [(SIGTERM, 3.0), (SIGQUIT, 1.0), (SIGKILL, 1.0)])
+    return Service("worker", argv, [(SIGTERM, 4.0), (SIGKILL, 1.0)])
 
 
 def web(port: int) -> Service:
@@ -188,7 +191,7 @@ def web(port: int) -> Service:
         finally:
             connection.close()
 
-    return Service("web", argv, [(SIGTERM, 3.0), (SIGKILL, 1.0)], is_ready)
+    return Service("web", argv, [(SIGTERM, 3.0), (SIGKILL, 1.0)], SIGTERM, is_ready)
 
 
 def manage(*arguments: str) -> Service:

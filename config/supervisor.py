@@ -29,11 +29,15 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Service:
-    """A program to keep running, and how to end it: signals, each with the seconds to wait for its effect."""
+    """A program to keep running, and how to end it: signals, each with the seconds to wait for its effect.
+
+    `orphaned` is the signal it gets when the supervisor has died: nobody is left to send a second one.
+    """
 
     name: str
     argv: Sequence[str]
     stop: Sequence[tuple[int, float]]
+    orphaned: int = SIGKILL
     ready: Callable[[], bool] = lambda: True
     become: Callable[[], None] | None = None
 
@@ -72,7 +76,7 @@ class Supervisor:
                 env=self.environ,
                 pass_fds=self.inherited,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops them in order
-                preexec_fn=tie_to_parent(service.stop[0][0], service.become),
+                preexec_fn=tie_to_parent(service.orphaned, service.become),
             )
         self.running.append((service, process))
 
@@ -173,12 +177,15 @@ def tie_to_parent(death_signal: int, become: Callable[[], None] | None = None) -
         if become:
             become()
         signal.pthread_sigmask(signal.SIG_SETMASK, set())
-        # Last, since a change of user clears it; then the parent may already have died.
-        LIBC.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+        die_with_parent(death_signal)  # last, since a change of user clears it
         if os.getppid() != parent:
             os._exit(1)
 
     return prepare
+
+
+def die_with_parent(death_signal: int = SIGKILL) -> None:
+    LIBC.prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
 
 
 def end(process: subprocess.Popen, signals: Sequence[tuple[int, float]]) -> None:
