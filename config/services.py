@@ -107,7 +107,7 @@ class Postgres:
 
     def initialise(self, supervisor: Supervisor) -> None:
         if self.cluster.exists():
-            # The lock on the data folder says that its server has gone; its number may be another program's by now.
+            # We hold the folder's lock, so its server has gone, and its number may be another program's.
             (self.cluster / "postmaster.pid").unlink(missing_ok=True)
             (self.socket_folder / ".s.PGSQL.5432.lock").unlink(missing_ok=True)
             return
