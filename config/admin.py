@@ -1,0 +1,22 @@
+from django.contrib import admin
+from django.http import HttpRequest
+
+from .models import ApiToken
+
+admin.site.site_header = admin.site.site_title = "Faultline administration"
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(admin.ModelAdmin):
+    """Tokens can be looked at and revoked here; their owners make them on the page API tokens."""
+
+    list_display = ("name", "user", "token_key", "created", "expiry")
+    search_fields = ("name", "user__username", "token_key")
+    list_select_related = ("user",)
+    fields = ("name", "user", "token_key", "created", "expiry")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ApiToken | None = None) -> bool:
+        return False
