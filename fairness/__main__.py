@@ -1,0 +1,5 @@
+import sys
+
+from fairness.cli import main
+
+sys.exit(main())
