@@ -9,7 +9,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from .model import LEADERBOARD_SHARE, RANDOM_STATE, SAMPLE_SHARE, DemoBounty, audit
+from .audited import LEADERBOARD_SHARE, RANDOM_STATE, SAMPLE_SHARE, DemoBounty, audit
 
 DESCRIPTION = Path(__file__).with_suffix(".md")
 SLUG = "census-income"
@@ -17,6 +17,8 @@ LABEL, PREDICTION = "income", "predicted_income"
 NUMBERS = ["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"]
 TEXTS = ["workclass", "occupation", "marital_status"]
 GROUPS = ["sex", "race"]
+# Columns that say who people are, rather than what they own or do.
+PEOPLE = ["age", "sex", "race", "marital_status", "relationship", "education_num"]
 # The file renames some of the columns of the original; here they have their own names again.
 ORIGINAL_NAMES = {
     "education-num": "education_num",

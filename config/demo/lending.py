@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .model import LEADERBOARD_SHARE, SAMPLE_SHARE, DemoBounty, audit
+from .audited import LEADERBOARD_SHARE, SAMPLE_SHARE, DemoBounty, audit
 
 DESCRIPTION = Path(__file__).with_suffix(".md")
 SLUG = "mortgage-approvals"

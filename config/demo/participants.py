@@ -1,0 +1,72 @@
+"""Who takes part in the demo, what they submit, and how it must end."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bounty.sandbox import REJECTIONS
+
+from . import census, lending, payloads
+from .sample import Sample
+
+ORGANISER, ADMIN = "olivia", "admin"
+LENDING, CENSUS = lending.SLUG, census.SLUG
+ANY_COLUMN = {"depth": 1, "columns": None}
+WHO = {"depth": 2, "columns": census.PEOPLE}
+HISPANIC_WOMEN = "race = 'hispanic' AND sex = 'female'"
+FEW_MORE = "({}) OR dep >= 5"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One submission, made from the public sample alone, and the code it must end with."""
+
+    who: str
+    bounty: str
+    format: str
+    what: str
+    make: Callable[[Sample], str | bytes]
+    ending: str
+
+    @property
+    def key(self) -> str:
+        """Its idempotency key: sent twice, it is one submission."""
+        return f"demo-{self.bounty}-{self.who}"
+
+    @property
+    def status(self) -> str:
+        return "rejected" if self.ending in REJECTIONS else "scored"
+
+
+def rule(text: str) -> Callable[[Sample], str]:
+    return lambda sample: text
+
+
+def found(search: dict, template: str = "{}") -> Callable[[Sample], str]:
+    """The best slice of the sample. The search is anyone's to run, so several people find it."""
+    return lambda sample: template.format(sample.best_slice(**search).rule)
+
+
+def fitted(learn: Callable[[Sample, list[str]], bytes]) -> Callable[[Sample], bytes]:
+    """A model of the errors from columns that say who people are.
+
+    From all columns it would learn to tell whom the model rejects, which is where all false rejections are.
+    """
+    return lambda sample: learn(sample, census.PEOPLE)
+
+
+# In the order of submission, in which verdicts are given.
+ENTRIES = (
+    Entry("ada", LENDING, "rule", "best slice of a search", found(ANY_COLUMN), "accepted"),
+    Entry("dara", CENSUS, "rule", "women", rule("sex = 'Female'"), "accepted"),
+    Entry("mallory", LENDING, "skops", "runs a shell command", payloads.shell_command, "forbidden_type"),
+    Entry("ada", CENSUS, "rule", "best slice of a search", found(WHO), "accepted"),
+    Entry("dara", LENDING, "rule", "Black or Hispanic applicants", rule("race <> 'white'"), "not_proven"),
+    Entry("ben", CENSUS, "onnx", "decision tree of the errors", fitted(payloads.onnx_tree), "accepted"),
+    Entry("gus", LENDING, "rule", "the same slice again", found(ANY_COLUMN, "NOT (NOT ({}))"), "nothing_new"),
+    Entry("emil", LENDING, "rule", "Hispanic women", rule(HISPANIC_WOMEN), "too_little_exposure"),
+    Entry("chloe", CENSUS, "skops", "regression on the errors", fitted(payloads.skops_pipeline), "accepted"),
+    Entry("fay", LENDING, "onnx", "above the average obrat", payloads.above_mean, "depends_on_other_rows"),
+    Entry("emil", CENSUS, "rule", "under 21", rule("age < 21"), "too_little_exposure"),
+    Entry("hana", LENDING, "rule", "the slice and some more", found(ANY_COLUMN, FEW_MORE), "nothing_new"),
+    Entry("trudy", CENSUS, "onnx", "reads a file of the server", payloads.server_file, "external_data"),
+)  # fmt: skip

@@ -1,0 +1,72 @@
+"""What the demo prints: plain lines; on a terminal the progress is one line a submission, kept up to date."""
+
+from dataclasses import dataclass, field
+from typing import TextIO
+
+from bounty.models import Bounty, Submission
+from bounty.sandbox import REJECTIONS
+from bounty.standings import standings
+
+from .participants import ADMIN, ENTRIES, ORGANISER, Entry
+
+REASONS = {
+    "accepted": "worse than the rest, proven on rows nobody sees",
+    "not_proven": "may be chance: not provable with these rows",
+    "nothing_new": "known already, and what is new in it is too small to judge",
+    "too_little_exposure": "too few people in it count",
+}
+ROLES = {ORGANISER: "organises both bounties", ADMIN: "operates the site, {url}/admin/"}
+WIDTH = max(len(entry.what) for entry in ENTRIES)
+
+
+def outcome(submission: Submission) -> str:
+    return submission.code or submission.error or submission.status
+
+
+def reason(code: str) -> str:
+    """The first sentence of what its author is told."""
+    return REASONS.get(code) or REJECTIONS.get(code, "").split(". ")[0].rstrip(".")
+
+
+@dataclass
+class Screen:
+    out: TextIO
+    shown: dict[Entry, str] = field(default_factory=dict)
+
+    def say(self, text: str = "") -> None:
+        self.out.write(f"{text}\n")
+        self.out.flush()
+
+    def progress(self, entry: Entry, state: str, done: bool) -> None:
+        bounty = entry.bounty.split("-")[0]
+        line = f"  {entry.who:<8} {bounty:<9} {entry.format:<6} {entry.what:<{WIDTH}}  {state}"
+        before = len(self.shown)
+        if self.shown.get(entry) == line:
+            return
+        self.shown[entry] = line
+        if self.out.isatty():
+            back = f"\x1b[{before}F" if before else ""
+            self.say(back + "\n".join(f"\x1b[2K{text}" for text in self.shown.values()))
+        elif done:
+            self.say(line)
+
+    def results(self, bounty: Bounty, ended: dict[Entry, Submission]) -> None:
+        sample, half = bounty.parts["sample"], bounty.parts["leaderboard"]
+        self.say(f"\n{bounty.title}: {sample['rows']:,} rows are public, {half['rows']:,} decide\n")
+        self.say(
+            f"  On the public rows the model is wrong in {sample['model_error']:.1%}, "
+            f"the best constant in {sample['constant_error']:.1%}.\n"
+        )
+        self.say("  rank  team      points  accepted  submissions")
+        for row in standings(bounty):
+            numbers = f"{row.points:>6.1f}  {row.accepted:>8}  {row.submissions:>11}"
+            self.say(f"  {row.rank:>4}  {row.team:<8}  {numbers}")
+        self.say()
+        for entry, submission in ended.items():
+            code = outcome(submission)
+            self.say(f"  {entry.who:<8}  {entry.what:<{WIDTH}}  {code:<21}  {reason(code)}")
+
+    def accounts(self, url: str, passwords: dict[str, str]) -> None:
+        self.say(f"\nSign in at {url}/accounts/login/ as\n")
+        for name, password in passwords.items():
+            self.say(f"  {name:<8}  {password:<12}  {ROLES.get(name, 'takes part').format(url=url)}")
