@@ -49,6 +49,8 @@ def work(sandbox: Sandbox) -> bool:
         give_back(job, traceback.format_exc())
     if isinstance(job, Submission):
         settle(job.bounty_id)
+    if isinstance(job, Check):
+        drop_model(job)
     return True
 
 
@@ -135,7 +137,12 @@ def run_check(check: Check, sandbox: Sandbox) -> None:
         sandbox, check.group_format, payload(check), table, table, wall_seconds=bounty.wall_seconds
     )
     result = describe(bounty, output.sample_mask)
-    if held(check).update(status=Status.SCORED, finished=Now(), lease=None, log=output.log, result=result):
+    held(check).update(status=Status.SCORED, finished=Now(), lease=None, log=output.log, result=result)
+
+
+def drop_model(check: Check) -> None:
+    """Nothing is ever recomputed from a dry run's model."""
+    if Check.objects.filter(pk=check.pk).exclude(status__in=UNFINISHED).update(group_file=""):
         check.group_file.delete(save=False)
 
 

@@ -93,6 +93,8 @@ DATABASES = {
         os.environ.get("DATABASE_URL") or EMBEDDED["DATABASE_URL"], conn_max_age=600, conn_health_checks=True
     )
 }
+# knox's own token table is swapped for ours and would only stand in the way.
+MIGRATION_MODULES = {"knox": None}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or EMBEDDED["CELERY_BROKER_URL"]
 CACHES = {
@@ -104,11 +106,9 @@ CACHES = {
 }
 STORAGES = {
     "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "BACKEND": "config.storage.PrivateStorage",
         "OPTIONS": {
-            # Hidden data: no base_url, so that no link to a file can ever be made.
             "location": FAULTLINE_DATA / "private",
-            "base_url": None,
             "file_permissions_mode": 0o600,
             "directory_permissions_mode": 0o700,
         },

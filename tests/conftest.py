@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import polars as pl
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 
@@ -15,6 +16,11 @@ from bounty.models import Bounty
 from bounty.sandbox import Sandbox
 
 PASSWORD = "correct horse battery staple"
+
+
+def pytest_configure():
+    """Slow hashes are for real passwords."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -83,7 +89,7 @@ def as_upload(frame: pl.DataFrame, name: str = "table.csv") -> SimpleUploadedFil
     return SimpleUploadedFile(name, buffer.getvalue())
 
 
-def draft(owner, slug: str = "lending", **settings) -> Bounty:
+def draft(owner, slug: str = "lending", **values) -> Bounty:
     bounty = Bounty.objects.create(
         **{
             "slug": slug,
@@ -94,7 +100,7 @@ def draft(owner, slug: str = "lending", **settings) -> Bounty:
             "verdict_cap": 200,
             "team_cap": 50,
         }
-        | settings
+        | values
     )
     bounty.organisers.add(owner)
     return bounty

@@ -78,7 +78,7 @@ def test_the_recorded_hash_is_checked_at_every_first_read(draft_bounty, run_work
 
 def test_hidden_files_have_no_address(draft_bounty, run_worker):
     prepare(draft_bounty, run_worker, as_upload(lending_table()))
-    with pytest.raises(ValueError, match="not accessible via a URL"):
+    with pytest.raises(ValueError, match="no address"):
         default_storage.url(draft_bounty.parts["leaderboard"]["truth"]["path"])
 
 
