@@ -270,7 +270,9 @@ def sum_side(evidence: Evidence, mask: Mask) -> ClusterSums:
 
 
 def _reaches(side: _Side, min_rows: int, min_clusters: int) -> bool:
-    return side.rows >= max(min_rows, 1) and (side.clusters is None or side.clusters >= min_clusters)
+    """Whether a side is large enough to be judged; no test learns a spread from one row or one cluster."""
+    enough = side.clusters is None or side.clusters >= max(min_clusters, 2)
+    return enough and side.rows >= max(min_rows, 2)
 
 
 def _rate(side: _Side) -> float | None:

@@ -111,6 +111,16 @@ def test_both_sides_need_the_minimum_of_clusters():
     assert judge_find(evidence, block(1000, (0, 810)), [], LEVEL, min_clusters=19).code == "not_proven"
 
 
+def test_one_row_or_one_cluster_is_never_judged():
+    errors, exposure = np.r_[1.0, np.zeros(99)], np.ones(100)
+    alone = block(100, (0, 1))
+    for clusters in (None, np.arange(100) // 2, np.arange(100)):
+        verdict = judge_find(Evidence(errors, exposure, clusters), alone, [], 0.5, min_rows=0, min_clusters=0)
+        assert verdict.code == "too_little_exposure"
+    verdict = judge_find(Evidence(errors, exposure), block(100, (0, 2)), [], 0.5, min_rows=0)
+    assert verdict.parts[0].rows == 2
+
+
 def test_padding_a_known_group_pays_nothing():
     rng = np.random.default_rng(0)
     known = block(1000, (0, 100))
