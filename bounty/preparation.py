@@ -25,7 +25,8 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
     bounty = upload.bounty
     try:
         checked = read_checked(bounty, upload)
-        seed = secrets.randbits(32)
+        # Drawn anew for each preparation, unless the operator has set one (as for the demo).
+        seed = bounty.random_state or secrets.randbits(32)
         part_of_row = split_rows(
             checked, sample_share=bounty.sample_share, leaderboard_share=bounty.leaderboard_share, seed=seed
         )
