@@ -23,6 +23,12 @@ USUAL_NAMES = {
 }
 USUAL_GROUPS = {"sex", "gender", "race", "ethnicity", "age_group", "nationality", "disability", "religion"}
 
+MEANINGS = {
+    "error": "How often the prediction is wrong, in either direction.",
+    "false_rejection": "Of those who should have had the favourable outcome, how many were denied it.",
+    "false_acceptance": "Of those who should not have had the favourable outcome, how many were given it.",
+}
+
 SAME_ADDRESS = "Another bounty has this address. Choose a different one."
 TWO_ROLES = "“{column}” is already the {role}. Choose another column."
 NO_VISIBLE = "Show participants at least one column: they name groups with what they see."
@@ -232,6 +238,20 @@ class SettingsForm(DetailsForm):
         if not self.initial.get("visible_columns"):
             hidden = {self.initial.get(field) for field in ROLES}
             self.initial["visible_columns"] = [name for name in names if name not in hidden]
+
+    def column_rows(self) -> list[dict]:
+        """The table's columns, each with its two boxes to tick."""
+        pairs = zip(self["visible_columns"].subwidgets, self["group_columns"].subwidgets, strict=True)
+        return [
+            {**column, "visible": visible, "group": group}
+            for column, (visible, group) in zip(self.columns, pairs, strict=True)
+        ]
+
+    def measure_rows(self) -> list[dict]:
+        return [
+            {"choice": choice, "meaning": MEANINGS[choice.data["value"]]}
+            for choice in self["measure"].subwidgets
+        ]
 
     def clean(self) -> dict:
         values = super().clean()

@@ -16,7 +16,6 @@ from ..csv_export import csv_lines
 from ..forms import NewBountyForm, SettingsForm, SubmissionFilter, TableForm, TextsForm
 from ..intake import IntakeError
 from ..models import PARTS, Bounty, Submission
-from ..sample import overview
 
 PAGE_SIZE = 50
 OPENED = "The bounty is open. Its data and rules are frozen."
@@ -61,7 +60,6 @@ def manage(request: HttpRequest, slug: str) -> HttpResponse:
         "bounty": bounty,
         "upload": bounty.uploads.last(),
         "parts": [{"name": name, **bounty.parts[name]} for name in PARTS if name in bounty.parts],
-        "rates": overview(bounty) if bounty.is_prepared else None,
     }
     page = "_state.html" if request.htmx else "manage.html"
     return render(request, f"bounty/organise/{page}", context)
