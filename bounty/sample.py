@@ -3,11 +3,17 @@
 from dataclasses import asdict
 
 import numpy as np
+import polars as pl
 
-from fairness.gaps import compare
+from fairness.gaps import compare, rate_of
+from fairness.verdict import Evidence
 
 from .models import Bounty
-from .parts import sample_part
+from .parts import Part, sample_part
+from .parts import part as stored_part
+
+# Of a column with more values than this, the most frequent are described.
+GROUPS_SHOWN = 20
 
 
 def describe(bounty: Bounty, mask: np.ndarray) -> dict:
@@ -17,3 +23,45 @@ def describe(bounty: Bounty, mask: np.ndarray) -> dict:
         "sample_share": float(mask.mean()),
         **asdict(compare(sample_part(bounty).evidence, mask)),
     }
+
+
+def overview(bounty: Bounty, name: str = "sample") -> dict:
+    """The measure, the model's error and the best constant's on one part; only the sample's is for all."""
+    part = stored_part(bounty, name)
+    everyone = np.ones(part.features.height, dtype=bool)
+    label, prediction = part.truth["label"].to_numpy(), part.truth["prediction"].to_numpy()
+    labels, counts = np.unique(label, return_counts=True)
+    constant = labels[counts.argmax()]
+    return {
+        "rows": part.features.height,
+        "measure": asdict(rate_of(part.evidence, everyone)),
+        "model_error": asdict(rate_of(plain_errors(part, prediction != label), everyone)),
+        "constant": str(constant),
+        "constant_error": asdict(rate_of(plain_errors(part, label != constant), everyone)),
+    }
+
+
+def plain_errors(part: Part, wrong: np.ndarray) -> Evidence:
+    """The error rate, whatever the bounty's measure."""
+    evidence = part.evidence
+    return Evidence(wrong.astype(float), np.ones(len(wrong)), evidence.clusters, evidence.weights)
+
+
+def group_rates(bounty: Bounty, column: str) -> list[dict]:
+    """The measure by the values of a declared group column, worst first; small groups keep their row."""
+    part = sample_part(bounty)
+    values = part.features[column].cast(pl.String)
+    shown = values.value_counts(sort=True)[column].head(GROUPS_SHOWN)
+    evidence = part.evidence
+    rows = []
+    for value in shown:
+        mask = (values.is_null() if value is None else values == value).fill_null(False).to_numpy()
+        rate = asdict(rate_of(evidence, mask))
+        rows.append(
+            {
+                "value": "not given" if value is None else value,
+                "is_small": rate["rows"] < bounty.min_rows,
+                **rate,
+            }
+        )
+    return sorted(rows, key=lambda row: (row["is_small"], -(row["rate"] or 0)))

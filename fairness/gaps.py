@@ -1,13 +1,25 @@
-"""How a group compares with everyone else, with an interval: for reading, not for proof."""
+"""A group's rate, and how it compares with everyone else, with intervals: for reading, not for proof."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from fairness.clustered import ClusterSums, linearised_lower, sum_by_cluster
-from fairness.intervals import newcombe
+from fairness.clustered import cluster_interval, linearised_lower
+from fairness.intervals import newcombe, wilson
 from fairness.rates import Floats
-from fairness.verdict import Evidence, Mask
+from fairness.verdict import Evidence, Mask, sum_side
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A group's pooled rate: rows with exposure, and an interval, each None where it cannot be estimated."""
+
+    rows: int
+    exposure: float
+    errors: float
+    rate: float | None
+    low: float | None
+    high: float | None
 
 
 @dataclass(frozen=True)
@@ -25,6 +37,33 @@ class Comparison:
     gap: float | None
     low: float | None
     high: float | None
+
+
+def rate_of(evidence: Evidence, group: Mask, level: float = 0.05) -> Rate:
+    """The rate of a group, bool[n], with its two-sided interval, which misses with probability `level`.
+
+    Wilson's interval for 0/1 errors without clusters or weights, otherwise the linearised one over clusters.
+    A rate of 0 means no error. Raises ValueError for a level outside 0..1.
+
+    >>> result = rate_of(Evidence(np.r_[np.ones(81), np.zeros(182)], np.ones(263)), np.ones(263, dtype=bool))
+    >>> round(result.rate, 3), round(result.low, 4), round(result.high, 4)
+    (0.308, 0.2553, 0.3662)
+    """
+    errors, exposure = evidence.weighted
+    x, n = float(errors.sum(where=group)), float(exposure.sum(where=group))
+    if evidence.binary:
+        interval = wilson(x, n, level)
+    else:
+        sums = sum_side(evidence, group)
+        interval = cluster_interval(sums.errors, sums.exposure, level)
+    return Rate(
+        rows=int(np.count_nonzero(group & evidence.exposed)),
+        exposure=n,
+        errors=x,
+        rate=x / n if n else None,
+        low=_known(interval.low),
+        high=_known(interval.high),
+    )
 
 
 def compare(evidence: Evidence, group: Mask, level: float = 0.05) -> Comparison:
@@ -48,7 +87,7 @@ def compare(evidence: Evidence, group: Mask, level: float = 0.05) -> Comparison:
         interval = newcombe(x, n, y, m, level)
         low, high = float(interval.low), float(interval.high)
     elif n and m:
-        inside, outside = _cluster_sums(evidence, group), _cluster_sums(evidence, ~group)
+        inside, outside = sum_side(evidence, group), sum_side(evidence, ~group)
         low = _known(linearised_lower(inside, outside, level / 2))
         high = _known(-linearised_lower(outside, inside, level / 2))
     return Comparison(
@@ -61,13 +100,6 @@ def compare(evidence: Evidence, group: Mask, level: float = 0.05) -> Comparison:
         low=low,
         high=high,
     )
-
-
-def _cluster_sums(evidence: Evidence, mask: Mask) -> ClusterSums:
-    kept = np.flatnonzero(mask & evidence.exposed)
-    codes = kept if evidence.clusters is None else evidence.clusters[kept]
-    weights = None if evidence.weights is None else evidence.weights[kept]
-    return sum_by_cluster(evidence.errors[kept], evidence.exposure[kept], codes, evidence.n_clusters, weights)
 
 
 def _known(value: Floats) -> float | None:
