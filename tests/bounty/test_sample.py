@@ -1,5 +1,6 @@
 """What the sample's page shows, against pandas and statsmodels."""
 
+import pandas as pd
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
@@ -8,7 +9,7 @@ from bounty import parts, sample
 
 def test_the_overview_counts_errors_of_the_model_and_of_the_best_constant(open_bounty):
     part = parts.sample_part(open_bounty)
-    frame = part.truth.to_pandas()
+    frame = pd.DataFrame(part.truth.to_dict(as_series=False))
     shown = sample.overview(open_bounty)
     wrong = (frame.label != frame.prediction).sum()
     assert shown["model_error"]["rate"] == pytest.approx(wrong / len(frame))
@@ -21,7 +22,7 @@ def test_the_overview_counts_errors_of_the_model_and_of_the_best_constant(open_b
 
 def test_rates_by_a_declared_group_are_those_of_a_groupby(open_bounty):
     part = parts.sample_part(open_bounty)
-    frame = part.features.to_pandas().assign(errors=part.truth["errors"].to_numpy())
+    frame = pd.DataFrame(part.features.to_dict(as_series=False)).assign(errors=part.truth["errors"].to_numpy())
     expected = frame.groupby("home").errors.mean().sort_values(ascending=False)
     rows = sample.group_rates(open_bounty, "home")
     assert [row["value"] for row in rows] == list(expected.index)
