@@ -9,10 +9,14 @@ import os
 import sys
 import traceback
 import warnings
+from contextlib import suppress
+
+import numpy as np
 
 from . import answers
 from .answers import Refusal
 from .formats import LOADERS
+from .labels import canonical, merge
 from .lockdown import Limits, confine
 from .rows import Rows
 
@@ -25,16 +29,19 @@ def main(request: dict, result: int, log: int, block: int, payload: int) -> None
     try:
         arrange_descriptors(result, log, block, payload)
         inputs = [map_input(fd) for fd in (BLOCK, PAYLOAD)]
+        # The two files too, and the copies of their descriptors that mmap makes: the mappings stay.
+        os.closerange(BLOCK, 1 << 20)
         sys.path.clear()
         confine(Limits(request["memory_bytes"], request["cpu_seconds"], threads=request["format"] == "rule"))
+        # The host counts whatever happened before this byte as ours.
         write_all(answers.LOCKED)
         write_all(answer(request, *inputs))
+        os._exit(0)
     except BaseException:
-        # Before the first byte a lock did not close, and the host says that it is ours.
         traceback.print_exc()
+    finally:
         flush()
         os._exit(1)
-    os._exit(0)
 
 
 def arrange_descriptors(*descriptors: int) -> None:
@@ -49,9 +56,7 @@ def arrange_descriptors(*descriptors: int) -> None:
 
 def map_input(fd: int) -> memoryview:
     size = os.fstat(fd).st_size
-    view = memoryview(mmap.mmap(fd, size, prot=mmap.PROT_READ)) if size else memoryview(b"")
-    os.close(fd)
-    return view
+    return memoryview(mmap.mmap(fd, size, prot=mmap.PROT_READ)) if size else memoryview(b"")
 
 
 def answer(request: dict, block: memoryview, payload: memoryview) -> bytes:
@@ -73,18 +78,16 @@ def answer(request: dict, block: memoryview, payload: memoryview) -> bytes:
         flush()
 
 
-def predict(request: dict, rows: Rows, payload: memoryview) -> tuple[list[str], "answers.np.ndarray"]:
+def predict(request: dict, rows: Rows, payload: memoryview) -> tuple[list[str], np.ndarray]:
     model = LOADERS[request["format"]](payload, rows.schema)
     batches = rows.batches(request["batches"])
-    return answers.merge([answers.canonical(model(batch), len(batch)) for batch in batches])
+    return merge([canonical(model(batch), len(batch)) for batch in batches])
 
 
 def flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with suppress(BaseException):
             stream.flush()
-        except BaseException:  # noqa: S112
-            continue
 
 
 def write_all(message: bytes) -> None:

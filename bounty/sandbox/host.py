@@ -78,7 +78,7 @@ class Sandbox:
         log = readable(ended.log)
         try:
             check_end(ended, request)
-            labels, codes = answers.unpack(bytes(ended.message[1:]), len(table))
+            labels, codes = answers.unpack(bytes(ended.message[1:]), len(table), from_rule=format == "rule")
             values = (
                 answers.as_group(labels, codes) if kind == "group" else np.array(labels, dtype=object)[codes]
             )

@@ -6,8 +6,8 @@ import pkgutil
 STANDARD = """
     abc array ast base64 bisect calendar cmath codecs collections collections.abc colorsys contextlib copy csv
     dataclasses datetime decimal difflib enum fractions functools hashlib heapq html inspect io itertools json
-    math numbers operator pprint random re reprlib statistics string struct textwrap time traceback types typing
-    unicodedata warnings weakref zlib
+    math numbers operator pprint random re reprlib statistics string struct textwrap time traceback types
+    typing unicodedata warnings weakref zlib
     encodings.ascii encodings.cp437 encodings.cp1252 encodings.idna encodings.latin_1 encodings.utf_16
     encodings.utf_8_sig
 """
