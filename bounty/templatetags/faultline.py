@@ -3,14 +3,14 @@
 import json
 import math
 import tomllib
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from django import template
 from django.conf import settings
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.template.loader import render_to_string
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -22,6 +22,7 @@ NONE = "–"
 MINUS = "−"
 NBSP = "\u00a0"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+UNITS = (("year", 31_557_600), ("month", 2_629_800), ("day", 86_400), ("hour", 3_600), ("minute", 60))
 VERSION = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 FILLED = (CheckboxInput, CheckboxSelectMultiple, RadioSelect)
 
@@ -108,7 +109,17 @@ def moment(when: datetime | None) -> str:
 @register.filter
 def ago(when: datetime | None) -> str:
     """3 minutes ago, or in 2 days; the exact time on hover."""
-    return _time(when, naturaltime(when)) if when else NONE
+    return _time(when, spoken(when - timezone.now())) if when else NONE
+
+
+def spoken(away: timedelta) -> str:
+    seconds = abs(away.total_seconds())
+    unit, size = next(((name, size) for name, size in UNITS if seconds >= size), ("", 0))
+    if not unit:
+        return "just now"
+    count = round(seconds / size)
+    words = f"{count}{NBSP}{unit}{'' if count == 1 else 's'}"
+    return f"in {words}" if away > timedelta() else f"{words} ago"
 
 
 def written(when: datetime) -> str:
@@ -154,15 +165,17 @@ def control(field: BoundField) -> SafeString:
     widget = field.field.widget
     kind = "form-select" if isinstance(widget, Select) and not isinstance(widget, FILLED) else "form-control"
     css = "form-check-input" if isinstance(widget, FILLED) else kind
-    attrs: dict[str, object] = {"class": f"{css} {widget.attrs.get('class', '')}".strip()}
+    # No placeholder: it repeats the label, and it is gone when it is needed.
+    attrs: dict[str, object] = {
+        "class": f"{css} {widget.attrs.get('class', '')}".strip(),
+        "placeholder": False,
+    }
     about = [f"{field.id_for_label}_help"] if field.help_text else []
     if field.errors:
         attrs["aria-invalid"] = "true"
         about.append(f"{field.id_for_label}_error")
     if about:
         attrs["aria-describedby"] = " ".join(about)
-    if widget.attrs.get("placeholder") == field.label:
-        attrs["placeholder"] = False
     return field.as_widget(attrs=attrs)
 
 

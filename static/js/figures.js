@@ -15,7 +15,7 @@
       linecolor: colour("border-strong"),
       zerolinecolor: colour("border-strong"),
       automargin: true,
-      title: { standoff: 12 },
+      title: { standoff: 12, font: { size: 13, color: colour("muted") } },
     };
     return {
       colorway: colour("series").split(/,\s*/),
@@ -32,9 +32,22 @@
     };
   };
 
+  // Long names of groups go over several lines, so that they leave the plot at least two thirds of a phone.
+  const wrap = (name, width) =>
+    name.split(" ").reduce((text, word) => {
+      const line = text.slice(text.lastIndexOf(">") + 1);
+      return text + (line && line.length + word.length >= width ? "<br>" : line && " ") + word;
+    }, "");
+
+  const namesBeside = (traces, width) => {
+    const names = [...new Set(traces.flatMap((trace) => trace.y || []))].filter((y) => typeof y === "string");
+    return names.length ? { tickvals: names, ticktext: names.map((name) => wrap(name, width)) } : {};
+  };
+
   const draw = (holder) => {
     const spec = JSON.parse(document.getElementById(holder.dataset.figure).textContent);
-    const layout = { autosize: true, ...spec.layout, template: { layout: theme() } };
+    const yaxis = { ...namesBeside(spec.data, holder.clientWidth / 22), ...spec.layout.yaxis };
+    const layout = { autosize: true, ...spec.layout, yaxis, template: { layout: theme() } };
     return Plotly.react(holder, spec.data, layout, CONFIG);
   };
 
