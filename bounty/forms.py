@@ -1,6 +1,7 @@
 """What an organiser fills in: a bounty, its table, and what to look for among the submissions."""
 
 from django import forms
+from django.conf import settings
 from django.utils.text import slugify
 
 from .intake import RESERVED_SLUGS, SLUG_RESERVED
@@ -106,13 +107,18 @@ class DetailsForm(TextsForm):
 
 class TableForm(forms.Form):
     table = forms.FileField(
-        max_length=None,
+        widget=forms.FileInput(
+            attrs={"data-describe": "table-chosen", "data-max-bytes": settings.TABLE_MAX_BYTES}
+        ),
         help_text="CSV (UTF-8, header in the first row) or Parquet, up to 1 GB: one row for each decision, "
         "with what was true, what the model predicted, and the columns that describe the case.",
     )
     model_file = forms.FileField(
         label="The model itself",
         required=False,
+        widget=forms.FileInput(
+            attrs={"data-describe": "model-chosen", "data-max-bytes": settings.MODEL_MAX_BYTES}
+        ),
         help_text="Optional, ONNX up to 20 MB, taking the columns participants see. It is run in the "
         "sandbox and must give the predictions of the table. Participants never get it.",
     )
@@ -213,6 +219,7 @@ class SettingsForm(DetailsForm):
         }
         widgets = DetailsForm.Meta.widgets | {
             "measure": forms.RadioSelect,
+            "favourable_label": forms.TextInput(attrs={"list": "labels", "autocomplete": "off"}),
             "opens_at": MomentInput,
             "closes_at": MomentInput,
         }

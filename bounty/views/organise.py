@@ -18,6 +18,7 @@ from ..intake import IntakeError
 from ..models import PARTS, Bounty, Submission
 
 PAGE_SIZE = 50
+PART_NAMES = {"sample": "Public sample", "leaderboard": "Leaderboard half", "final": "Final half"}
 OPENED = "The bounty is open. Its data and rules are frozen."
 CLOSED = "The bounty is closed. Submissions that were sent in time are still judged."
 DELETED = "The draft “{title}” and its files are deleted."
@@ -59,7 +60,12 @@ def manage(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "bounty": bounty,
         "upload": bounty.uploads.last(),
-        "parts": [{"name": name, **bounty.parts[name]} for name in PARTS if name in bounty.parts],
+        "parts": [
+            {"label": PART_NAMES[name], **bounty.parts[name]} for name in PARTS if name in bounty.parts
+        ],
+        "verdicts_used": bounty.submissions.using_verdicts().count(),
+        "team_count": bounty.teams.filter(submissions__isnull=False).distinct().count(),
+        "accepted_count": bounty.submissions.filter(accepted=True).count(),
     }
     page = "_state.html" if request.htmx else "manage.html"
     return render(request, f"bounty/organise/{page}", context)
