@@ -4,6 +4,7 @@ Everything is checked before anything is saved; a wake-up for the worker is sent
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from functools import partial
@@ -228,11 +229,18 @@ def submit(
     return submission, True
 
 
+def queue_places(submissions: Iterable[Submission]) -> dict[int, int]:
+    """By id, how many wait in front of each for a worker, itself included; running ones are left out."""
+    queued = [submission.pk for submission in submissions if submission.status == Status.QUEUED]
+    if not queued:
+        return {}
+    waiting = Submission.objects.filter(status=Status.QUEUED, id__lte=max(queued)).order_by("id")
+    places = {pk: place for place, pk in enumerate(waiting.values_list("pk", flat=True), 1)}
+    return {pk: places[pk] for pk in queued if pk in places}
+
+
 def queue_place(submission: Submission) -> int | None:
-    """How many wait in front of it for a worker, itself included; None once it is running."""
-    if submission.status != Status.QUEUED:
-        return None
-    return Submission.objects.filter(status=Status.QUEUED, id__lte=submission.pk).count()
+    return queue_places([submission]).get(submission.pk)
 
 
 # Dry runs on the public sample

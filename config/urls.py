@@ -1,10 +1,9 @@
 from django.conf import settings
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import TemplateView
-from drf_spectacular.views import SpectacularAPIView
 
-from . import views
+from . import api_errors, api_schema, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -12,12 +11,14 @@ urlpatterns = [
     path("accounts/", include("allauth.account.urls")),
     path("tokens/", views.api_tokens, name="api_tokens"),
     path("tokens/<str:token_key>/revoke/", views.revoke_api_token, name="revoke_api_token"),
-    path("api/v1/schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("api/v1/schema/", api_schema.schema, name="api_schema"),
     path("api/v1/", include("bounty.api_urls")),
-    path("api/docs/", views.api_docs, name="api_docs"),
+    path("api/docs/", TemplateView.as_view(template_name="api_docs.html"), name="api_docs"),
+    re_path("^api/v1/", api_errors.no_such_call),
     path("admin/", admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]
+handler500 = api_errors.server_error
 if settings.DEBUG:
     urlpatterns.append(path("styleguide/", TemplateView.as_view(template_name="styleguide.html")))

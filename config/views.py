@@ -13,7 +13,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
-from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from bounty.models import Bounty, Submission
 
@@ -26,8 +25,6 @@ logger = logging.getLogger(__name__)
 HOME_BOUNTIES = 12
 HOME_FINDS = 10
 REVOKED = "The token “{name}” is revoked. Whatever used it can no longer sign in."
-
-api_docs = SpectacularSwaggerSplitView.as_view(url_name="api_schema", template_name="api_docs.html")
 
 
 def home(request: HttpRequest) -> HttpResponse:

@@ -1,0 +1,272 @@
+"""The HTTP API: permission, serializer, one call, render. What is taken and shown stands in serializers."""
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.cache import get_conditional_response
+from drf_spectacular.utils import (
+    OpenApiExample,
+    OpenApiParameter,
+    OpenApiTypes,
+    PolymorphicProxySerializer,
+    extend_schema,
+    extend_schema_view,
+)
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
+
+from . import intake
+from .intake import IntakeError
+from .models import Bounty, Check, Submission
+from .sample_file import CONTENT_TYPES, etag, sample_file
+from .serializers import (
+    AcceptedSerializer,
+    BountyRowSerializer,
+    BountySerializer,
+    CheckSerializer,
+    ComparisonSerializer,
+    GroupRequest,
+    LeaderboardQuery,
+    LeaderboardSerializer,
+    OrganisersSubmissionSerializer,
+    PageQuery,
+    RevealedSubmissionSerializer,
+    SampleQuery,
+    SubmissionRequest,
+    SubmissionSerializer,
+    SubmissionsQuery,
+    accepted,
+    submission_serializer,
+)
+from .standings import standings
+
+STATUSES = {
+    "own_bounty": status.HTTP_403_FORBIDDEN,
+    "bounty_closed": status.HTTP_409_CONFLICT,
+    "bounty_opened": status.HTTP_409_CONFLICT,
+    "not_prepared": status.HTTP_409_CONFLICT,
+    "idempotency_key_reused": status.HTTP_409_CONFLICT,
+    "file_too_big": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
+    "no_verdicts_left": status.HTTP_429_TOO_MANY_REQUESTS,
+    "team_verdicts_used": status.HTTP_429_TOO_MANY_REQUESTS,
+    "daily_verdicts_used": status.HTTP_429_TOO_MANY_REQUESTS,
+    "daily_rejections_used": status.HTTP_429_TOO_MANY_REQUESTS,
+    "too_many_unfinished": status.HTTP_429_TOO_MANY_REQUESTS,
+    "too_many_checks": status.HTTP_429_TOO_MANY_REQUESTS,
+}
+DAILY = {"daily_verdicts_used", "daily_rejections_used"}
+DAY = 86_400
+KEY_CHARACTERS = 100
+KEY_TOO_LONG = f"The Idempotency-Key may have at most {KEY_CHARACTERS} characters."
+
+
+class Refused(APIException):
+    """What intake refuses, as an answer; a daily quota is worth trying again after midnight UTC."""
+
+    def __init__(self, error: IntakeError) -> None:
+        super().__init__(error.detail, error.code)
+        self.status_code = STATUSES.get(error.code, status.HTTP_400_BAD_REQUEST)
+        self.field = error.field
+        self.wait = DAY - int(timezone.now().timestamp()) % DAY if error.code in DAILY else None
+
+
+class AnyAccept(BaseContentNegotiation):
+    """For files: the query says which format is wanted."""
+
+    def select_parser(self, request, parsers):
+        return None
+
+    def select_renderer(self, request, renderers, format_suffix=None):
+        return renderers[0], renderers[0].media_type
+
+
+class IntakeErrors:
+    def handle_exception(self, error: Exception) -> Response:
+        return super().handle_exception(Refused(error) if isinstance(error, IntakeError) else error)
+
+
+def read(serializer_class, data) -> dict:
+    serializer = serializer_class(data=data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.validated_data
+
+
+def read_group(serializer_class, request) -> tuple[intake.Group, dict]:
+    serializer = serializer_class(data=request.data)
+    serializer.is_valid(raise_exception=True)
+    return serializer.group(), serializer.validated_data
+
+
+def idempotency_key(request) -> str:
+    key = request.headers.get("Idempotency-Key", "")
+    if len(key) > KEY_CHARACTERS:
+        raise ValidationError(KEY_TOO_LONG, "idempotency_key_too_long")
+    return key
+
+
+SUBMISSION = PolymorphicProxySerializer(
+    "AnySubmission",
+    [SubmissionSerializer, RevealedSubmissionSerializer, OrganisersSubmissionSerializer],
+    resource_type_field_name=None,
+)
+RULE = {"group_format": "rule", "group_rule": "age < 30 AND home = 'rent'"}
+
+
+@extend_schema_view(
+    list=extend_schema(
+        operation_id="bounties", summary="All bounties you may see, newest first", parameters=[PageQuery]
+    ),
+    retrieve=extend_schema(
+        operation_id="bounty", summary="One bounty: rules, columns, dates, what is left of your quota"
+    ),
+)
+class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
+    lookup_field = "slug"
+    lookup_value_regex = "[-a-zA-Z0-9_]+"
+
+    def get_queryset(self):
+        return Bounty.objects.visible_to(self.request.user)
+
+    def get_serializer_class(self):
+        return BountyRowSerializer if self.action == "list" else BountySerializer
+
+    @property
+    def throttle_scope(self) -> str | None:
+        return {"sample": "samples", "check": "checks", "submit": "submissions"}.get(self.action)
+
+    def get_prepared(self) -> Bounty:
+        bounty = self.get_object()
+        if not bounty.is_prepared:
+            raise IntakeError("not_prepared", intake.NOT_PREPARED)
+        return bounty
+
+    def list(self, request):
+        read(PageQuery, request.query_params)
+        return super().list(request)
+
+    @extend_schema(
+        operation_id="sample",
+        summary="The public sample as a file: the visible columns, then `label` and `prediction`",
+        parameters=[SampleQuery],
+        responses={(200, CONTENT_TYPES[name].split(";")[0]): OpenApiTypes.BINARY for name in CONTENT_TYPES},
+    )
+    @action(detail=True, content_negotiation_class=AnyAccept)
+    def sample(self, request, slug: str):
+        format_name = read(SampleQuery, request.query_params)["as"]
+        bounty = self.get_prepared()
+        tag = etag(bounty, format_name)
+        response = get_conditional_response(request, etag=tag)
+        if response is None:
+            response = HttpResponse(sample_file(bounty, format_name), CONTENT_TYPES[format_name])
+            response["Content-Disposition"] = f'attachment; filename="{slug}-sample.{format_name}"'
+        response["ETag"], response["Cache-Control"] = tag, "private, no-cache"
+        return response
+
+    @extend_schema(
+        operation_id="check",
+        summary="Dry run of a group on the public sample: costs no quota",
+        description="A rule is answered at once. A model is queued behind submissions: poll the `url`.",
+        request={"multipart/form-data": GroupRequest, "application/json": GroupRequest},
+        responses={200: ComparisonSerializer, 202: AcceptedSerializer},
+        examples=[OpenApiExample("A rule", RULE, request_only=True)],
+    )
+    @action(detail=True, methods=["post"])
+    def check(self, request, slug: str):
+        bounty = self.get_prepared()
+        group, _ = read_group(GroupRequest, request)
+        if group.format != "rule":
+            check = intake.check_model(request.user, bounty, group)
+            return Response(accepted(check, "api:check-detail", request), status.HTTP_202_ACCEPTED)
+        intake.refuse_bad_group(bounty, group)
+        return Response(ComparisonSerializer(intake.check_rule(bounty, group.rule)).data)
+
+    @extend_schema(
+        operation_id="submissions",
+        summary="Your submissions, newest first; organisers see all",
+        parameters=[SubmissionsQuery],
+        responses=SUBMISSION,
+    )
+    @action(detail=True, permission_classes=[IsAuthenticated])
+    def submissions(self, request, slug: str):
+        wanted = read(SubmissionsQuery, request.query_params)
+        bounty = self.get_object()
+        found = bounty.submissions.visible_to(request.user).select_related("team")
+        if "status" in wanted:
+            found = found.filter(status=wanted["status"])
+        page = self.paginate_queryset(found)
+        shown = submission_serializer(bounty, request.user)
+        context = {"places": intake.queue_places(page)}
+        return self.get_paginated_response(shown(page, many=True, context=context).data)
+
+    @extend_schema(
+        operation_id="submit",
+        summary="Submit a find",
+        description="A repeated Idempotency-Key gives the first submission back and makes no second one.",
+        parameters=[
+            OpenApiParameter(
+                "Idempotency-Key", str, OpenApiParameter.HEADER, description="Yours, at most 100 characters."
+            )
+        ],
+        request={"multipart/form-data": SubmissionRequest, "application/json": SubmissionRequest},
+        responses={202: AcceptedSerializer},
+        examples=[OpenApiExample("A rule", {"kind": "find", **RULE}, request_only=True)],
+    )
+    @submissions.mapping.post
+    def submit(self, request, slug: str):
+        bounty = self.get_object()
+        key = idempotency_key(request)
+        group, values = read_group(SubmissionRequest, request)
+        submission, _ = intake.submit(request.user, bounty, group, note=values["note"], idempotency_key=key)
+        answer = accepted(submission, "api:submission-detail", request)
+        return Response(answer, status.HTTP_202_ACCEPTED, headers={"Location": answer["url"]})
+
+    @extend_schema(
+        operation_id="leaderboard",
+        summary="The leaderboard: teams by points",
+        parameters=[LeaderboardQuery],
+        responses=LeaderboardSerializer,
+    )
+    @action(detail=True)
+    def leaderboard(self, request, slug: str):
+        read(LeaderboardQuery, request.query_params)
+        table = {"half": "leaderboard", "rows": standings(self.get_object())}
+        return Response(LeaderboardSerializer(table).data)
+
+
+@extend_schema_view(
+    retrieve=extend_schema(
+        operation_id="submission",
+        summary="One submission: where it stands and what came of it",
+        description="Its team sees the verdict; points and numbers once the bounty has closed. "
+        "Organisers see all at any time.",
+        responses=SUBMISSION,
+    )
+)
+class SubmissionViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    permission_classes = [IsAuthenticated]
+    lookup_value_regex = "[0-9]+"
+    serializer_class = SubmissionSerializer
+
+    def get_queryset(self):
+        return Submission.objects.visible_to(self.request.user).select_related("team", "bounty")
+
+    def retrieve(self, request, pk: int):
+        submission = self.get_object()
+        shown = submission_serializer(submission.bounty, request.user)
+        context = {"places": intake.queue_places([submission])}
+        return Response(shown(submission, context=context).data)
+
+
+@extend_schema_view(
+    retrieve=extend_schema(operation_id="model_check", summary="One dry run of a model, for its team alone")
+)
+class CheckViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet):
+    permission_classes = [IsAuthenticated]
+    lookup_value_regex = "[0-9]+"
+    serializer_class = CheckSerializer
+
+    def get_queryset(self):
+        return Check.objects.filter(team__user=self.request.user.pk).select_related("team__bounty")

@@ -1,0 +1,349 @@
+"""What the API takes and what it shows. Who may see what of a submission is `submission_serializer`."""
+
+from dataclasses import asdict
+from datetime import datetime, timedelta
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+from rest_framework.reverse import reverse
+
+from . import intake
+from .models import PARTS, Bounty, Check, Job, Status, Submission
+from .parts import FEATURES, TRUTH
+from .sandbox.codes import REJECTIONS
+
+UNKNOWN_FIELD = "There is no field “{name}” here. Known: {known}."
+NOT_A_CHOICE = "“{input}” is not among: {choices}."
+FIXES_NOT_TAKEN = "This bounty takes finds only. Send kind=find."
+FAILED = "Something went wrong on our side. It costs you nothing: send it again."
+SHOWN = 40
+
+
+class Strict(serializers.Serializer):
+    """Refuses what it does not know, so that a misspelt field is never silently left out."""
+
+    def to_internal_value(self, data) -> dict:
+        values = super().to_internal_value(data)
+        for name in sorted(set(data) - set(self.fields)):
+            sentence = UNKNOWN_FIELD.format(name=name[:SHOWN], known=", ".join(self.fields))
+            raise serializers.ValidationError({name[:SHOWN]: ErrorDetail(sentence, "unknown_field")})
+        return values
+
+
+def choice(*choices: str, **options) -> serializers.ChoiceField:
+    sentence = NOT_A_CHOICE.format(input="{input}", choices=", ".join(choices))
+    return serializers.ChoiceField(choices, error_messages={"invalid_choice": sentence}, **options)
+
+
+# Taken
+
+
+class PageQuery(Strict):
+    cursor = serializers.CharField(required=False, allow_blank=True)
+    page_size = serializers.IntegerField(required=False, min_value=1, max_value=200)
+
+
+class SubmissionsQuery(PageQuery):
+    status = choice(*Status.values, required=False)
+
+
+class LeaderboardQuery(Strict):
+    def get_fields(self) -> dict:
+        return {"track": choice("find", default="find"), "list": choice("shared", default="shared")}
+
+
+class SampleQuery(Strict):
+    def get_fields(self) -> dict:
+        return {"as": choice("csv", "parquet", default="csv")}
+
+
+class GroupRequest(Strict):
+    """A group: a rule as text, or a model as a file."""
+
+    group_format = serializers.CharField(help_text="One of the bounty's `group_formats`.")
+    group_rule = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="For `rule`: an SQL condition."
+    )
+    group_file = serializers.FileField(
+        required=False, allow_empty_file=True, help_text="For the other formats: the model. Multipart only."
+    )
+
+    def group(self) -> intake.Group:
+        values = self.validated_data
+        return intake.Group(values["group_format"], values["group_rule"], values.get("group_file"))
+
+
+class SubmissionRequest(GroupRequest):
+    kind = choice("find", "fix")
+    note = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=2000, help_text="For the organisers to read."
+    )
+
+    def validate_kind(self, kind: str) -> str:
+        if kind == "fix":
+            raise serializers.ValidationError(FIXES_NOT_TAKEN, "fixes_not_taken")
+        return kind
+
+
+# Shown: bounties
+
+
+class ColumnSerializer(serializers.Serializer):
+    name = serializers.CharField()
+    dtype = serializers.ChoiceField(["number", "text"])
+
+
+class PartSerializer(serializers.Serializer):
+    rows = serializers.IntegerField()
+    features_sha256 = serializers.CharField()
+    truth_sha256 = serializers.CharField()
+
+
+class PartsSerializer(serializers.Serializer):
+    sample = PartSerializer()
+    leaderboard = PartSerializer()
+    final = PartSerializer()
+
+
+class SampleFactsSerializer(serializers.Serializer):
+    """The measured rate on the public sample, and the share of wrong answers of model and best constant."""
+
+    rate = serializers.FloatField(allow_null=True)
+    model_error = serializers.FloatField(allow_null=True)
+    constant_error = serializers.FloatField(allow_null=True)
+
+
+class QuotaSerializer(serializers.Serializer):
+    """What the caller's team may still send. `resets_at` is when the two daily ones are full again."""
+
+    bounty_left = serializers.IntegerField()
+    team_left = serializers.IntegerField()
+    today_left = serializers.IntegerField()
+    rejected_left = serializers.IntegerField()
+    unfinished_left = serializers.IntegerField()
+    resets_at = serializers.DateTimeField()
+
+
+class BountyRowSerializer(serializers.ModelSerializer):
+    phase = serializers.ChoiceField(["draft", "upcoming", "open", "closed"])
+    url = serializers.HyperlinkedIdentityField("api:bounty-detail", lookup_field="slug")
+
+    class Meta:
+        model = Bounty
+        fields = ("slug", "title", "summary", "measure", "phase", "opens_at", "closes_at", "url")
+
+
+class BountySerializer(BountyRowSerializer):
+    columns = ColumnSerializer(source="schema", many=True)
+    labels = serializers.ListField(child=serializers.CharField())
+    group_columns = serializers.ListField(child=serializers.CharField())
+    group_formats = serializers.ListField(child=serializers.CharField())
+    level = serializers.FloatField(help_text="What each verdict is judged at: alpha / verdict_cap.")
+    parts = serializers.SerializerMethodField()
+    sample = serializers.SerializerMethodField()
+    quota = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Bounty
+        fields = (
+            *BountyRowSerializer.Meta.fields,
+            "description",
+            "licence",
+            "source",
+            "system",
+            "favourable_label",
+            "labels",
+            "columns",
+            "group_columns",
+            "group_formats",
+            "min_rows",
+            "alpha",
+            "level",
+            "verdict_cap",
+            "team_cap",
+            "daily_cap",
+            "rejected_daily_cap",
+            "wall_seconds",
+            "opened_at",
+            "closed_at",
+            "parts",
+            "sample",
+            "quota",
+        )
+
+    @extend_schema_field(PartsSerializer(allow_null=True))
+    def get_parts(self, bounty: Bounty) -> dict | None:
+        if not bounty.is_prepared:
+            return None
+        parts = {name: bounty.parts[name] for name in PARTS}
+        return {
+            name: {
+                "rows": part["rows"],
+                "features_sha256": part[FEATURES]["sha256"],
+                "truth_sha256": part[TRUTH]["sha256"],
+            }
+            for name, part in parts.items()
+        }
+
+    @extend_schema_field(SampleFactsSerializer(allow_null=True))
+    def get_sample(self, bounty: Bounty) -> dict | None:
+        if not bounty.is_prepared:
+            return None
+        return {name: bounty.parts["sample"][name] for name in ("rate", "model_error", "constant_error")}
+
+    @extend_schema_field(QuotaSerializer(allow_null=True))
+    def get_quota(self, bounty: Bounty) -> dict | None:
+        """None for those who cannot submit: strangers and organisers."""
+        user = self.context["request"].user
+        if not user.pk or bounty.is_organised_by(user):
+            return None
+        return asdict(intake.quota_of(bounty, bounty.teams.filter(user=user).first()))
+
+
+class StandingSerializer(serializers.Serializer):
+    rank = serializers.IntegerField()
+    team = serializers.CharField()
+    points = serializers.FloatField(help_text="Percentage points, rounded down to 0.1.")
+    accepted = serializers.IntegerField()
+    submissions = serializers.IntegerField()
+    last_accepted = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_last_accepted(self, standing) -> str | None:
+        return round_up(standing.last_accepted)
+
+
+class LeaderboardSerializer(serializers.Serializer):
+    half = serializers.ChoiceField(["leaderboard"])
+    rows = StandingSerializer(many=True)
+
+
+# Shown: jobs
+
+
+def round_up(when: datetime | None) -> datetime | None:
+    """To the second: how long a run on hidden rows took is not to be read off."""
+    return when and when + timedelta(microseconds=-when.microsecond % 1_000_000)
+
+
+class AcceptedSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(Status.values)
+    url = serializers.URLField()
+
+
+class ErrorSerializer(serializers.Serializer):
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class VerdictSerializer(serializers.Serializer):
+    accepted = serializers.BooleanField()
+    code = serializers.ChoiceField(Submission.Code.values)
+    sample_share = serializers.FloatField(help_text="Share of the public sample's rows in the group.")
+
+
+class FullVerdictSerializer(VerdictSerializer):
+    points = serializers.FloatField(help_text="Percentage points of the overall rate.")
+    numbers = serializers.SerializerMethodField(help_text="The evidence on the leaderboard half.")
+
+    def get_numbers(self, submission: Submission) -> dict:
+        given = {"accepted", "code", "points", "duplicate_of"}
+        return {name: value for name, value in submission.numbers.items() if name not in given}
+
+
+class JobSerializer(serializers.Serializer):
+    id = serializers.IntegerField()
+    status = serializers.ChoiceField(Status.values)
+    error = serializers.SerializerMethodField(help_text="Why it was rejected, or that we failed.")
+    created = serializers.DateTimeField()
+    finished = serializers.SerializerMethodField()
+
+    @extend_schema_field(ErrorSerializer(allow_null=True))
+    def get_error(self, job: Job) -> dict | None:
+        if job.status == Status.FAILED:
+            return {"code": "failed", "detail": FAILED}
+        if job.status != Status.REJECTED:
+            return None
+        sentence = REJECTIONS.get(job.error, "")
+        return {"code": job.error, "detail": f"{sentence} {job.error_detail}".strip()}
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_finished(self, job: Job) -> datetime | None:
+        return round_up(job.finished)
+
+
+class SubmissionSerializer(JobSerializer):
+    """What a team sees of its submission while the bounty is open."""
+
+    verdict_class = VerdictSerializer
+
+    bounty = serializers.CharField(source="bounty.slug")
+    team = serializers.CharField(source="team.name")
+    kind = serializers.CharField()
+    queue_position = serializers.SerializerMethodField()
+    verdict = serializers.SerializerMethodField()
+
+    def get_queue_position(self, submission: Submission) -> int | None:
+        return self.context["places"].get(submission.pk)
+
+    @extend_schema_field(VerdictSerializer(allow_null=True))
+    def get_verdict(self, submission: Submission) -> dict | None:
+        return self.verdict_class(submission).data if submission.status == Status.SCORED else None
+
+
+class RevealedSubmissionSerializer(SubmissionSerializer):
+    """What a team sees of it once the bounty has closed."""
+
+    verdict_class = FullVerdictSerializer
+
+    @extend_schema_field(FullVerdictSerializer(allow_null=True))
+    def get_verdict(self, submission: Submission) -> dict | None:
+        return super().get_verdict(submission)
+
+
+class OrganisersSubmissionSerializer(RevealedSubmissionSerializer):
+    """What organisers see of it at any time."""
+
+    group_format = serializers.CharField()
+    group_rule = serializers.CharField()
+    group_file_name = serializers.CharField()
+    note = serializers.CharField()
+    duplicate_of = serializers.IntegerField(source="duplicate_of_id", allow_null=True)
+    log = serializers.CharField()
+
+
+def submission_serializer(bounty: Bounty, user) -> type[SubmissionSerializer]:
+    if bounty.is_organised_by(user):
+        return OrganisersSubmissionSerializer
+    return RevealedSubmissionSerializer if bounty.phase == "closed" else SubmissionSerializer
+
+
+class ComparisonSerializer(serializers.Serializer):
+    """A group on the public sample against everyone else there, with a 95 % interval: no proof."""
+
+    sample_rows = serializers.IntegerField()
+    sample_share = serializers.FloatField()
+    rows = serializers.IntegerField(help_text="Rows of the group that count for the measure.")
+    exposure = serializers.FloatField()
+    errors = serializers.FloatField()
+    rate = serializers.FloatField(allow_null=True)
+    rest_rate = serializers.FloatField(allow_null=True)
+    gap = serializers.FloatField(allow_null=True)
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+
+
+class CheckSerializer(JobSerializer):
+    bounty = serializers.CharField(source="team.bounty.slug")
+    result = serializers.SerializerMethodField()
+
+    @extend_schema_field(ComparisonSerializer(allow_null=True))
+    def get_result(self, check: Check) -> dict | None:
+        return check.result or None
+
+
+def accepted(job: Job, view: str, request) -> dict:
+    url = reverse(view, [job.pk], request=request)
+    return AcceptedSerializer({"id": job.pk, "status": job.status, "url": url}).data

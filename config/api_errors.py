@@ -1,0 +1,56 @@
+"""Every error of the API as {"code", "detail", "field"}: a code for programs, a sentence for people."""
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+from rest_framework.exceptions import ParseError
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as default_handler
+
+from .api import BODY_TOO_BIG, BodyTooBig
+
+UNREADABLE = "The request could not be read: {reason}"
+NO_SUCH_CALL = "There is no such call. Paths end with a slash and are listed at /api/docs/."
+OUR_FAULT = "Something went wrong on our side. It is logged; try again in a while."
+
+
+def exception_handler(error: Exception, context: dict) -> Response | None:
+    if isinstance(error, RequestDataTooBig):
+        error = BodyTooBig(BODY_TOO_BIG.format(cap=settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
+    elif isinstance(error, SuspiciousOperation):
+        error = ParseError(UNREADABLE.format(reason=error))
+    response = default_handler(error, context)
+    if response is None:
+        return None
+    field, detail = first_detail(response.data)
+    code = getattr(detail, "code", None) or getattr(error, "default_code", "error")
+    response.data = {"code": code, "detail": str(detail), "field": getattr(error, "field", field)}
+    return response
+
+
+def first_detail(data: dict | list) -> tuple[str | None, str]:
+    """The first error of DRF's nested ones, and the field it belongs to."""
+    if isinstance(data, dict):
+        if "detail" in data:
+            return None, data["detail"]
+        name, inner = next(iter(data.items()))
+        return (None if name == "non_field_errors" else name), first_detail(inner)[1]
+    if isinstance(data, list):
+        return first_detail(data[0])
+    return None, data
+
+
+def error_answer(code: str, detail: str, status_code: int) -> JsonResponse:
+    return JsonResponse({"code": code, "detail": detail, "field": None}, status=status_code)
+
+
+def no_such_call(request: HttpRequest) -> JsonResponse:
+    return error_answer("not_found", NO_SUCH_CALL, 404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Our own failures, which Django has logged: JSON for programs, the site's page for people."""
+    if request.path.startswith("/api/v1/"):
+        return error_answer("our_fault", OUR_FAULT, 500)
+    return defaults.server_error(request)
