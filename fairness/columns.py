@@ -105,6 +105,8 @@ def check_names(names: Sequence[str], max_columns: int = MAX_COLUMNS) -> None:
             )
         if any(is_hidden(c) for c in name):
             raise TableError(f"The name of column {place}, {shown(name)}, holds a control character.")
+        if name == "*" or (name.startswith("^") and name.endswith("$")):
+            raise TableError(f"Column {place} is called {shown(name)}, which reads as a pattern. Rename it.")
         if name in seen:
             raise TableError(
                 f"Columns {seen[name]} and {place} are both called {shown(name)}. "

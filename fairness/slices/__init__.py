@@ -1,5 +1,1 @@
-"""Slices: groups given by a rule."""
-
-from fairness.slices.rules import Rule, RuleError, compile_rule
-
-__all__ = ["Rule", "RuleError", "compile_rule"]
+"""Groups given by rules: compiling a rule (`rules`) and searching for the worst slices (`search`)."""

@@ -89,9 +89,10 @@ def quoted_name(name: str) -> str:
     >>> quoted_name("age"), quoted_name("marital status"), quoted_name("in")
     ('age', '"marital status"', '"in"')
     """
-    plain = name.isascii() and name.isidentifier()
-    if plain and (tokens := Tokenizer().tokenize(name)) and tokens[0].token_type == TokenType.VAR:
-        return name
+    if name.isascii() and name.isidentifier():
+        first, *others = Tokenizer().tokenize(f"{name} = 1")  # some words swallow what follows them
+        if len(others) == 2 and first.token_type not in WORDS and first.token_type not in NAMED:
+            return name
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -373,7 +373,8 @@ def test_masks_do_not_depend_on_the_order_of_rows():
 
 
 @pytest.mark.parametrize(
-    "name", ["age", "a b", "select", "SELECT", "é", "a-b", "1a", "a.b", "x'y", 'x"y', "date", "_"]
+    "name",
+    ["age", "a b", "select", "SELECT", "é", "a-b", "1a", "a.b", "x'y", 'x"y', "date", "show", "null", "_"],
 )
 def test_any_column_name_can_be_written(name):
     rule = compile_rule(f"{quoted_name(name)} = 1", (Column(name, "number"),))

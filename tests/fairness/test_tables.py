@@ -75,6 +75,8 @@ def test_header_names_are_trimmed(tmp_path):
         (b"a,a\n1,2\n", 'Columns 1 and 2 are both called "a"'),
         (b"a, a \n1,2\n", 'Columns 1 and 2 are both called "a"'),
         (b"a,,c\n1,2,3\n", "Column 2 has no name"),
+        (b"a,*\n1,2\n", "reads as a pattern"),
+        (b"^a.*$,b\n1,2\n", "reads as a pattern"),
         (b"a,b\x07\n1,2\n", "column 2.*control character"),
         ("a,b\u202e\n1,2\n".encode(), "column 2.*control character"),
         (b"a," + b"x" * 101 + b"\n1,2\n", "name of column 2 has 101 characters"),
