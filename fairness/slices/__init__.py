@@ -1,1 +1,6 @@
-"""Groups given by rules: compiling a rule (`rules`) and searching for the worst slices (`search`)."""
+"""Groups given by rules: compiling a rule, and searching for the slices where a model does worst."""
+
+from fairness.slices.rules import Rule, RuleError, compile_rule
+from fairness.slices.search import Slice, search_slices
+
+__all__ = ["Rule", "RuleError", "Slice", "compile_rule", "search_slices"]
