@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from fairness.rates import MEASURES, count_errors
 from fairness.rescore import read_evidence, read_mask
+from fairness.slices.search import QUALITIES, search_slices
+from fairness.tables import check_bounty_table, read_table
 from fairness.verdict import judge_find
 
 BAD_INPUT = 2
@@ -38,14 +41,47 @@ def _rescore(options: argparse.Namespace) -> None:
     print(json.dumps(asdict(verdict), indent=2))
 
 
+def _slices(options: argparse.Namespace) -> None:
+    table = check_bounty_table(
+        read_table(options.file),
+        measure=options.measure,
+        label=options.label,
+        prediction=options.prediction,
+        favourable=options.favourable,
+        weight=options.weight,
+        visible=options.columns,
+    )
+    counts = count_errors(options.measure, table.y_true, table.y_pred, table.favourable)
+    found = search_slices(
+        table.features,
+        counts.errors,
+        counts.exposure,
+        weights=table.weights,
+        depth=options.depth,
+        bins=options.bins,
+        min_rows=options.min_rows,
+        top=options.top,
+        quality=options.quality,
+    )
+    if options.json:
+        print(json.dumps([asdict(one) for one in found], indent=2))
+        return
+    print(f"{'rows':>9} {'rate':>8} {'rest':>8} {'gap':>8} {'weight':>8}  rule")
+    for one in found:
+        shares = " ".join(f"{share:8.2%}" for share in (one.rate, one.rest_rate, one.gap, one.group_weight))
+        print(f"{one.rows:9,} {shares}  {one.rule}")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fairness", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    rescore = commands.add_parser(
-        "rescore",
-        help="give the verdict on a stored mask again",
-        description="Judge a stored mask as the leaderboard did and print the verdict as JSON.",
-    )
+    _add_rescore(commands.add_parser("rescore", help="give the verdict on a stored mask again"))
+    _add_slices(commands.add_parser("slices", help="search a table for the slices where a model does worst"))
+    return parser
+
+
+def _add_rescore(rescore: argparse.ArgumentParser) -> None:
+    rescore.description = "Judge a stored mask as the leaderboard did and print the verdict as JSON."
     rescore.add_argument(
         "--truth",
         type=Path,
@@ -62,4 +98,23 @@ def _parser() -> argparse.ArgumentParser:
     rescore.add_argument("--min-rows", type=int, default=30, help="rows with exposure on each side (30)")
     rescore.add_argument("--min-clusters", type=int, default=20, help="clusters on each side (20)")
     rescore.set_defaults(run=_rescore)
-    return parser
+
+
+def _add_slices(slices: argparse.ArgumentParser) -> None:
+    slices.description = (
+        "Print the slices whose rate is furthest above the overall one. They prove nothing yet."
+    )
+    slices.add_argument("file", type=Path, metavar="FILE", help="CSV or Parquet")
+    slices.add_argument("--label", required=True, help="the column of true labels")
+    slices.add_argument("--prediction", required=True, help="the column of the model's predictions")
+    slices.add_argument("--measure", choices=MEASURES, default="error")
+    slices.add_argument("--favourable", help="the good outcome, where the measure needs it")
+    slices.add_argument("--weight", help="a column of weights")
+    slices.add_argument("--columns", nargs="+", help="columns to search (all but those named above)")
+    slices.add_argument("--depth", type=int, default=3, help="conditions a slice may have (3)")
+    slices.add_argument("--bins", type=int, default=5, help="bins of a number column (5)")
+    slices.add_argument("--min-rows", type=int, default=30, help="rows with exposure on each side (30)")
+    slices.add_argument("--top", type=int, default=10, help="how many slices to print (10)")
+    slices.add_argument("--quality", choices=tuple(QUALITIES), default="weighted_gap")
+    slices.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    slices.set_defaults(run=_slices)

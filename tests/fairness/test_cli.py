@@ -117,6 +117,59 @@ def test_bad_input_ends_in_one_line_and_status_2(folder, capsys, change, says):
     assert printed.err.count("\n") == 1
 
 
+@pytest.fixture
+def applications(folder):
+    """400 who paid, 400 who did not; refused are half the women of Bath who paid and a tenth of others."""
+    sex, city, place = np.tile(["f", "m"], 400), np.tile(np.repeat(["Bath", "York"], 200), 2), np.arange(800)
+    paid = (place < 400).astype(int)
+    wrong = np.where((sex == "f") & (city == "Bath"), place % 4 == 0, place % 20 < 2)
+    frame = pl.DataFrame(
+        {"sex": sex, "city": city, "paid": paid, "granted": paid * ~wrong, "applicant": place}
+    )
+    frame.write_csv("loans.csv")
+    return ["slices", "loans.csv", "--label", "paid", "--prediction", "granted", "--columns", "sex", "city"]
+
+
+def test_slices_are_printed_as_a_table_and_as_json(applications, capsys):
+    assert main(applications) == 0
+    heading, best, *_ = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["rows", "rate", "rest", "gap", "weight", "rule"]
+    assert best.split(maxsplit=5) == [
+        "200",
+        "25.00%",
+        "5.00%",
+        "20.00%",
+        "25.00%",
+        "city = 'Bath' AND sex = 'f'",
+    ]
+    assert main([*applications, "--json", "--depth", "1", "--top", "1"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert len(found["conditions"]) == 1
+
+
+def test_slices_of_a_one_sided_measure_count_its_exposure_only(applications, capsys):
+    measure = ["--measure", "false_rejection", "--favourable", "1", "--json", "--top", "1"]
+    assert main([*applications, *measure]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["exposure"], found["rate"]) == (100, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (["--label", "owed"], "owed"),
+        (["--columns", "sex", "paid"], "paid"),
+        (["--measure", "false_rejection"], "favourable"),
+        (["--depth", "0"], "depth"),
+    ],
+)
+def test_a_search_that_cannot_be_made_says_why(applications, capsys, change, says):
+    assert main([*applications, *change]) == 2
+    printed = capsys.readouterr()
+    assert says in printed.err
+    assert (printed.out, printed.err.count("\n")) == ("", 1)
+
+
 def test_an_unknown_command_is_refused(capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["guess"])
