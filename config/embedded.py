@@ -183,6 +183,11 @@ def main(argv: list[str]) -> int:
     except StackError as error:
         print(error, file=sys.stderr)
         return 1
+    except PermissionError as error:
+        print(
+            f"{error.filename} is not ours to use: set FAULTLINE_DATA to a folder of yours.", file=sys.stderr
+        )
+        return 1
     except Stopped as stopped:
         return 0 if arguments.action == "serve" else 128 + stopped.signal_number
     finally:

