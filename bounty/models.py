@@ -1,6 +1,7 @@
 """What the platform remembers of bounties. Rules about change stand in intake and in constraints here."""
 
 import uuid
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -41,6 +42,13 @@ class BountyQuerySet(models.QuerySet):
         if user.is_staff:
             return self
         return self.filter(organisers=user.pk) if user.pk else self.none()
+
+    def with_counts(self) -> "BountyQuerySet":
+        """Teams and accepted finds of each, as lists show them."""
+        return self.annotate(
+            n_teams=models.Count("teams", distinct=True),
+            n_accepted=models.Count("submissions", filter=Q(submissions__accepted=True), distinct=True),
+        )
 
     def taking_submissions(self) -> "BountyQuerySet":
         now = timezone.now()
@@ -216,6 +224,13 @@ class Job(models.Model):
     @property
     def is_unfinished(self) -> bool:
         return self.status in UNFINISHED
+
+    @property
+    def finished_second(self) -> datetime | None:
+        """When it finished, rounded up to the second: what participants may see of it."""
+        return self.finished and self.finished.replace(microsecond=0) + timedelta(
+            seconds=self.finished.microsecond > 0
+        )
 
     @property
     def seconds(self) -> float | None:

@@ -6,12 +6,14 @@ import numpy as np
 import polars as pl
 
 from fairness.gaps import compare, rate_of
+from fairness.slices import quoted_name
 from fairness.verdict import Evidence
 
 from .models import Bounty
 from .parts import Part, sample_part
 from .parts import part as stored_part
 
+VALUES_HINTED = 6
 # Of a column with more values than this, the most frequent are described.
 GROUPS_SHOWN = 20
 
@@ -45,6 +47,45 @@ def plain_errors(part: Part, wrong: np.ndarray) -> Evidence:
     """The error rate, whatever the bounty's measure."""
     evidence = part.evidence
     return Evidence(wrong.astype(float), np.ones(len(wrong)), evidence.clusters, evidence.weights)
+
+
+def column_hints(bounty: Bounty) -> list[dict]:
+    """Beside the rule editor: each column as SQL writes it, and what values it has."""
+    features = sample_part(bounty).features
+    return [
+        {"name": name, "sql": quoted_name(name), "hint": hint(features[name])}
+        for name in (column["name"] for column in bounty.schema)
+    ]
+
+
+def hint(column: pl.Series) -> str:
+    known = column.drop_nulls()
+    if known.is_empty():
+        return "always missing"
+    if column.dtype == pl.String:
+        values = known.value_counts(sort=True)[column.name].head(VALUES_HINTED).to_list()
+        more = ", …" if known.n_unique() > VALUES_HINTED else ""
+        return ", ".join(f"'{value[:30]}'" for value in values) + more
+    distinct = known.unique().sort()
+    if len(distinct) <= VALUES_HINTED:
+        return ", ".join(f"{value:g}" for value in distinct)
+    return f"{distinct[0]:g} to {distinct[-1]:g}"
+
+
+def example_rule(bounty: Bounty) -> str:
+    """Two conditions on this bounty's own columns, true of somebody."""
+    features = sample_part(bounty).features
+    conditions = []
+    for column in bounty.schema:
+        known = features[column["name"]].drop_nulls()
+        if known.is_empty():
+            continue
+        value = known.mode().sort()[0]
+        if column["dtype"] == "text":
+            conditions.append(f"{quoted_name(column['name'])} = '{value.replace(chr(39), chr(39) * 2)}'")
+        elif known.n_unique() > VALUES_HINTED:
+            conditions.append(f"{quoted_name(column['name'])} < {known.median():g}")
+    return " AND ".join(conditions[:2])
 
 
 def group_rates(bounty: Bounty, column: str) -> list[dict]:

@@ -30,7 +30,7 @@ REVOKED = "The token “{name}” is revoked. Whatever used it can no longer sig
 def home(request: HttpRequest) -> HttpResponse:
     finds = Submission.objects.filter(accepted=True, bounty__opened_at__isnull=False)
     context = {
-        "bounties": Bounty.objects.taking_submissions()[:HOME_BOUNTIES],
+        "bounties": Bounty.objects.taking_submissions().with_counts()[:HOME_BOUNTIES],
         "finds": finds.select_related("team", "bounty").order_by("-finished")[:HOME_FINDS],
     }
     return render(request, "home.html", context)

@@ -2,5 +2,6 @@
 
 from fairness.slices.rules import Rule, RuleError, compile_rule
 from fairness.slices.search import Slice, search_slices
+from fairness.slices.syntax import quoted_name
 
-__all__ = ["Rule", "RuleError", "Slice", "compile_rule", "search_slices"]
+__all__ = ["Rule", "RuleError", "Slice", "compile_rule", "quoted_name", "search_slices"]

@@ -1,0 +1,86 @@
+"""A bounty's pages that need no account."""
+
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path
+
+from .. import sample
+from ..intake import quota_of
+from ..models import PARTS, Bounty
+from ..standings import standings
+
+TEAMS_ON_A_PAGE = 100
+BOUNTIES_ON_A_PAGE = 24
+PART_NAMES = {"sample": "Public sample", "leaderboard": "Leaderboard half", "final": "Final half"}
+
+
+def visible_bounty(request: HttpRequest, slug: str) -> Bounty:
+    return get_object_or_404(Bounty.objects.visible_to(request.user), slug=slug)
+
+
+def frame(request: HttpRequest, bounty: Bounty, **context) -> dict:
+    """What the heading and tabs of every bounty page show."""
+    user = request.user
+    team = bounty.teams.filter(user=user.pk).first() if user.pk else None
+    return {
+        "bounty": bounty,
+        "team": team,
+        "is_organiser": bounty.is_organised_by(user),
+        "sent": team.submissions.count() if team else None,
+        **context,
+    }
+
+
+def bounty_list(request: HttpRequest) -> HttpResponse:
+    mine = Bounty.objects.none()
+    if request.user.is_authenticated:
+        mine = Bounty.objects.filter(organisers=request.user, opened_at__isnull=True)
+    opened = Bounty.objects.filter(opened_at__isnull=False).with_counts()
+    page = Paginator(opened, BOUNTIES_ON_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "bounty/list.html", {"page": page, "drafts": mine})
+
+
+def overview(request: HttpRequest, slug: str) -> HttpResponse:
+    bounty = visible_bounty(request, slug)
+    prepared = bounty.is_prepared
+    context = frame(
+        request,
+        bounty,
+        facts=sample.overview(bounty) if prepared else None,
+        quota=quota_of(bounty, None),
+        parts=[{"title": PART_NAMES[name], **bounty.parts[name]} for name in PARTS if name in bounty.parts],
+        hidden_rows=sum(bounty.parts[name]["rows"] for name in PARTS[1:]) if prepared else None,
+        finds=bounty.submissions.filter(accepted=True).select_related("team").order_by("-id")[:5],
+    )
+    return render(request, "bounty/overview.html", context)
+
+
+def data(request: HttpRequest, slug: str) -> HttpResponse:
+    bounty = visible_bounty(request, slug)
+    context = frame(request, bounty)
+    if bounty.is_prepared:
+        context |= {
+            "facts": sample.overview(bounty),
+            "columns": sample.columns(bounty),
+            "groups": [sample.rates_by_group(bounty, name) for name in bounty.group_columns],
+        }
+    return render(request, "bounty/data.html", context)
+
+
+def leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
+    bounty = visible_bounty(request, slug)
+    rows = standings(bounty)
+    page = Paginator(rows, TEAMS_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = frame(request, bounty, page=page, teams=len(rows), accepted=sum(row.accepted for row in rows))
+    mine = context["team"]
+    context["own_row"] = next((row for row in rows if mine and row.team == mine.name), None)
+    return render(request, "bounty/leaderboard.html", context)
+
+
+urlpatterns = [
+    path("bounties/", bounty_list, name="list"),
+    path("bounties/<slug:slug>/", overview, name="overview"),
+    path("bounties/<slug:slug>/data/", data, name="data"),
+    path("bounties/<slug:slug>/leaderboard/", leaderboard, name="leaderboard"),
+]
