@@ -3,7 +3,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import TemplateView
 
-from . import api_errors, api_schema, views
+from . import api_errors, api_schema, styleguide, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -21,4 +21,4 @@ urlpatterns = [
 ]
 handler500 = api_errors.server_error
 if settings.DEBUG:
-    urlpatterns.append(path("styleguide/", TemplateView.as_view(template_name="styleguide.html")))
+    urlpatterns.append(path("styleguide/", styleguide.page))

@@ -19,8 +19,12 @@ PASSWORD = "correct horse battery staple"
 
 
 def pytest_configure():
-    """Slow hashes are for real passwords."""
+    """Slow hashes are for real passwords; static files are served from where they lie, uncollected."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.WHITENOISE_AUTOREFRESH = True
+    settings.STORAGES = settings.STORAGES | {
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    }
 
 
 @pytest.hookimpl(wrapper=True)

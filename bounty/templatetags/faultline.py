@@ -160,7 +160,7 @@ def version() -> str:
 
 
 @register.simple_tag
-def control(field: BoundField) -> SafeString:
+def control(field: BoundField, help_text: str = "") -> SafeString:
     """A form field's control with its classes, its error state and the ids of its help and errors."""
     widget = field.field.widget
     kind = "form-select" if isinstance(widget, Select) and not isinstance(widget, FILLED) else "form-control"
@@ -170,13 +170,18 @@ def control(field: BoundField) -> SafeString:
         "class": f"{css} {widget.attrs.get('class', '')}".strip(),
         "placeholder": False,
     }
-    about = [f"{field.id_for_label}_help"] if field.help_text else []
     if field.errors:
         attrs["aria-invalid"] = "true"
-        about.append(f"{field.id_for_label}_error")
-    if about:
-        attrs["aria-describedby"] = " ".join(about)
+    if about := described_by(field, help_text):
+        attrs["aria-describedby"] = about
     return field.as_widget(attrs=attrs)
+
+
+@register.filter
+def described_by(field: BoundField, help_text: str) -> str:
+    """The ids of a field's help and errors, where templates/_field_notes.html writes them."""
+    notes = (("help", help_text), ("error", field.errors))
+    return " ".join(f"{field.auto_id}_{name}" for name, note in notes if note)
 
 
 @register.filter
