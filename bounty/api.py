@@ -149,7 +149,7 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
 
     @extend_schema(
         operation_id="sample",
-        summary="The public sample as a file: the visible columns, then `label` and `prediction`",
+        summary="The public sample as a file: the visible columns, then label and prediction",
         parameters=[SampleQuery],
         responses={(200, CONTENT_TYPES[name].split(";")[0]): OpenApiTypes.BINARY for name in CONTENT_TYPES},
     )

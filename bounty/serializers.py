@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 from rest_framework.reverse import reverse
 
-from . import intake
+from . import intake, words
 from .models import PARTS, Bounty, Check, Job, Status, Submission
 from .parts import FEATURES, TRUTH
 from .sandbox.codes import REJECTIONS
@@ -16,7 +16,6 @@ from .sandbox.codes import REJECTIONS
 UNKNOWN_FIELD = "There is no field “{name}” here. Known: {known}."
 NOT_A_CHOICE = "“{input}” is not among: {choices}."
 FIXES_NOT_TAKEN = "This bounty takes finds only. Send kind=find."
-FAILED = "Something went wrong on our side. It costs you nothing: send it again."
 SHOWN = 40
 
 
@@ -263,7 +262,7 @@ class JobSerializer(serializers.Serializer):
     @extend_schema_field(ErrorSerializer(allow_null=True))
     def get_error(self, job: Job) -> dict | None:
         if job.status == Status.FAILED:
-            return {"code": "failed", "detail": FAILED}
+            return {"code": "failed", "detail": words.FAILED}
         if job.status != Status.REJECTED:
             return None
         sentence = REJECTIONS.get(job.error, "")

@@ -3,31 +3,50 @@
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.views import SpectacularAPIView
 
+from .api import BAD_TOKEN
+
 schema = SpectacularAPIView.as_view()
 
+# Of each status: what it means, and one answer that has it.
 STATUSES = {
-    "400": "Something in the request is not right: `field` names what, `detail` says how to mend it.",
-    "401": "No token, or one that is unknown, revoked or expired.",
-    "403": "Not for you: you organise this bounty, or the CSRF token of a browser session is missing.",
-    "404": "It does not exist, or it is not yours to see.",
-    "409": "Not now: the bounty is not open, or the Idempotency-Key stands for another submission.",
-    "413": "The body or the file is too big.",
-    "415": "Send application/json or multipart/form-data.",
-    "429": "Too many requests, or a quota is used up. `Retry-After` says in how many seconds it is worth "
-    "trying again, where that is known.",
+    "400": (
+        "Something in the request is not right: `field` names what, `detail` says how to mend it.",
+        ("rule_error", "There is no column “agee”. Did you mean “age”?", "group_rule"),
+    ),
+    "401": ("No token, or one that is unknown, revoked or expired.", ("wrong_token", BAD_TOKEN, None)),
+    "403": (
+        "Not for you: you organise this bounty, or the CSRF token of a browser session is missing.",
+        ("own_bounty", "You organise this bounty, so you cannot submit to it.", None),
+    ),
+    "404": (
+        "It does not exist, or it is not yours to see.",
+        ("not_found", "No Bounty matches the given query.", None),
+    ),
+    "409": (
+        "Not now: the bounty is not open, or the Idempotency-Key stands for another submission.",
+        ("bounty_closed", "This bounty takes no submissions: it is closed.", None),
+    ),
+    "413": (
+        "The body or the file is too big.",
+        ("file_too_big", "The file has 20,000,001 bytes; at most 20,000,000 are taken.", "group_file"),
+    ),
+    "415": (
+        "Send application/json or multipart/form-data.",
+        ("unsupported_media_type", 'Unsupported media type "text/plain" in request.', None),
+    ),
+    "429": (
+        "Too many requests, or a quota is used up. `Retry-After` says in how many seconds it is worth "
+        "trying again, where that is known.",
+        ("throttled", "Request was throttled. Expected available in 12 seconds.", None),
+    ),
 }
 ERROR = {
     "type": "object",
     "required": ["code", "detail", "field"],
     "properties": {
-        "code": {"type": "string", "description": "For programs.", "examples": ["rule_error"]},
+        "code": {"type": "string", "description": "For programs."},
         "detail": {"type": "string", "description": "For people: a sentence that says what to change."},
         "field": {"type": ["string", "null"], "description": "What it is about, where it is one thing."},
-    },
-    "example": {
-        "code": "bounty_closed",
-        "detail": "This bounty takes no submissions: it is closed.",
-        "field": None,
     },
 }
 
@@ -42,13 +61,20 @@ class BearerScheme(OpenApiAuthenticationExtension):
 
 def document_errors(result: dict, generator, request, public) -> dict:
     result["components"]["schemas"]["Error"] = ERROR
-    content = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
     for path, operations in result["paths"].items():
         for operation in operations.values():
             for status in statuses(path, operation):
-                answer = {"description": STATUSES[status], "content": content}
-                operation["responses"].setdefault(status, answer)
+                operation["responses"].setdefault(status, error_answer(status))
     return result
+
+
+def error_answer(status: str) -> dict:
+    meaning, example = STATUSES[status]
+    body = {
+        "schema": {"$ref": "#/components/schemas/Error"},
+        "example": dict(zip(ERROR["required"], example, strict=True)),
+    }
+    return {"description": meaning, "content": {"application/json": body}}
 
 
 def statuses(path: str, operation: dict) -> list[str]:
