@@ -63,17 +63,17 @@ clean:
 
 .venv/installed: $(REQUIREMENTS) | .venv/bin/python
 	@echo "Installing the requirements into .venv: once, about a minute"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-demo.txt
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check -r requirements.txt
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check --no-deps -r requirements-demo.txt
 	@touch $@
 
 .venv/installed-dev: requirements-dev.txt .venv/installed
 	@echo "Installing the tools for tests and checks into .venv"
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@$(PYTHON) -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 var/peers-venv/installed: bench/peers-requirements.txt | .venv/bin/python
 	@echo "Installing the peers of the benchmarks into var/peers-venv"
 	@$(PYTHON) -m venv var/peers-venv
-	@var/peers-venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@var/peers-venv/bin/python -m pip install -qq --disable-pip-version-check -r $<
 	@touch $@
