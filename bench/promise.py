@@ -45,7 +45,7 @@ NULLS = (
     Setting("0/1, 2 %", 0.02),
     Setting("0/1, 5 %", 0.05),
     Setting("0/1, 15 %", 0.15),
-    Setting("0/1, 15 %, K = 500", 0.15, rows=1000, cap=500),
+    Setting("0/1, 15 %, K = 500", 0.15, rows=600, cap=500),
     Setting("0/1 with weights, 5 %", 0.05, rows=400, weighted=True, cap=40),
     Setting("40 clusters, 5 %, alike", 0.05, clusters=40, cluster_rows=(25, 25)),
     Setting("40 clusters, 15 %, varying", 0.15, clusters=40, cluster_rows=(5, 60), spread="varying"),

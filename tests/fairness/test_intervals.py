@@ -3,7 +3,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import fisher_exact, norm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
@@ -47,6 +47,7 @@ def test_newcombe_gives_the_published_intervals(x, n, y, m, low, high):
     assert (round(float(interval.low), 4), round(float(interval.high), 4)) == (low, high)
 
 
+@settings(deadline=None)
 @given(tables(), st.sampled_from([0.2, 0.05, 1e-3, 1e-6]))
 def test_wilson_and_newcombe_agree_with_statsmodels(table, level):
     x, n, y, m = table
@@ -58,6 +59,7 @@ def test_wilson_and_newcombe_agree_with_statsmodels(table, level):
     assert newcombe_lower(x, n, y, m, level / 2) == ours.low
 
 
+@settings(deadline=None)
 @given(tables())
 def test_fisher_agrees_with_scipy_and_with_counting_the_tables(table):
     x, n, y, m = table
