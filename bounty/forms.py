@@ -41,17 +41,14 @@ CLOSES_BEFORE_OPENING = "The closing date must come after the opening date."
 
 
 class PercentField(forms.FloatField):
-    """Shown in percent, kept as a share of 1."""
+    """Shown and checked in percent, kept as a share of 1."""
 
     def prepare_value(self, value):
-        return round(value * 100, 4) if isinstance(value, float) else value
+        return f"{value * 100:.6g}" if isinstance(value, float) else value
 
-    def to_python(self, value):
-        percent = super().to_python(value)
+    def clean(self, value):
+        percent = super().clean(value)
         return None if percent is None else round(percent / 100, 6)
-
-    def has_changed(self, initial, data) -> bool:
-        return self.to_python(data) != initial
 
 
 class MomentInput(forms.DateTimeInput):
@@ -119,7 +116,7 @@ class TableForm(forms.Form):
         widget=forms.FileInput(
             attrs={"data-describe": "model-chosen", "data-max-bytes": settings.MODEL_MAX_BYTES}
         ),
-        help_text="Optional, ONNX up to 20 MB, taking the columns participants see. It is run in the "
+        help_text="ONNX up to 20 MB, taking the columns participants see. It is run in the "
         "sandbox and must give the predictions of the table. Participants never get it.",
     )
     remove_model = forms.BooleanField(label="Go on without the model uploaded before", required=False)
@@ -151,15 +148,15 @@ class SettingsForm(DetailsForm):
     visible_columns = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     group_columns = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     sample_share = PercentField(
-        min_value=0.01,
-        max_value=0.9,
+        min_value=1,
+        max_value=90,
         label="Public sample",
         help_text="Percent of the rows that participants get, with labels and predictions, to look for "
         "groups.",
     )
     leaderboard_share = PercentField(
-        min_value=0.01,
-        max_value=0.98,
+        min_value=1,
+        max_value=98,
         label="Leaderboard half",
         help_text="Percent of all rows that verdicts are given on. What is left is the final half, which "
         "stays unread until the close.",
