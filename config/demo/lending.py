@@ -15,6 +15,7 @@ DESCRIPTION = Path(__file__).with_suffix(".md")
 SLUG = "mortgage-approvals"
 LABEL, PREDICTION = "approve", "predicted_approve"
 INPUTS = ["gdlin", "unver", "pubrec", "obrat", "loanprc"]
+YES_OR_NO = ["gdlin", "unver", "pubrec"]
 # Not among them: action and reject (the decision again), typur and inson (known only after it), review (part
 # of making it), and copies of other columns.
 NUMBERS = [

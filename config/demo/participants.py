@@ -10,7 +10,7 @@ from .sample import Sample
 
 ORGANISER, ADMIN = "olivia", "admin"
 LENDING, CENSUS = lending.SLUG, census.SLUG
-ANY_COLUMN = {"depth": 1, "columns": None}
+YES_OR_NO = {"depth": 1, "columns": lending.YES_OR_NO}
 WHO = {"depth": 2, "columns": census.PEOPLE}
 HISPANIC_WOMEN = "race = 'hispanic' AND sex = 'female'"
 FEW_MORE = "({}) OR dep >= 5"
@@ -56,17 +56,17 @@ def fitted(learn: Callable[[Sample, list[str]], bytes]) -> Callable[[Sample], by
 
 # In the order of submission, in which verdicts are given.
 ENTRIES = (
-    Entry("ada", LENDING, "rule", "best slice of a search", found(ANY_COLUMN), "accepted"),
+    Entry("ada", LENDING, "rule", "best slice of a search", found(YES_OR_NO), "accepted"),
     Entry("dara", CENSUS, "rule", "women", rule("sex = 'Female'"), "accepted"),
     Entry("mallory", LENDING, "skops", "runs a shell command", payloads.shell_command, "forbidden_type"),
     Entry("ada", CENSUS, "rule", "best slice of a search", found(WHO), "accepted"),
     Entry("dara", LENDING, "rule", "Black or Hispanic applicants", rule("race <> 'white'"), "not_proven"),
     Entry("ben", CENSUS, "onnx", "decision tree of the errors", fitted(payloads.onnx_tree), "accepted"),
-    Entry("gus", LENDING, "rule", "the same slice again", found(ANY_COLUMN, "NOT (NOT ({}))"), "nothing_new"),
+    Entry("gus", LENDING, "rule", "the same slice again", found(YES_OR_NO, "NOT (NOT ({}))"), "nothing_new"),
     Entry("emil", LENDING, "rule", "Hispanic women", rule(HISPANIC_WOMEN), "too_little_exposure"),
     Entry("chloe", CENSUS, "skops", "regression on the errors", fitted(payloads.skops_pipeline), "accepted"),
     Entry("fay", LENDING, "onnx", "above the average obrat", payloads.above_mean, "depends_on_other_rows"),
     Entry("emil", CENSUS, "rule", "under 21", rule("age < 21"), "too_little_exposure"),
-    Entry("hana", LENDING, "rule", "the slice and some more", found(ANY_COLUMN, FEW_MORE), "nothing_new"),
+    Entry("hana", LENDING, "rule", "the slice and some more", found(YES_OR_NO, FEW_MORE), "nothing_new"),
     Entry("trudy", CENSUS, "onnx", "reads a file of the server", payloads.server_file, "external_data"),
 )  # fmt: skip

@@ -6,15 +6,10 @@ from typing import TextIO
 from bounty.models import Bounty, Submission
 from bounty.sandbox import REJECTIONS
 from bounty.standings import standings
+from bounty.words import FAILED, VERDICTS
 
 from .participants import ADMIN, ENTRIES, ORGANISER, Entry
 
-REASONS = {
-    "accepted": "worse than the rest, proven on rows nobody sees",
-    "not_proven": "may be chance: not provable with these rows",
-    "nothing_new": "known already, and what is new in it is too small to judge",
-    "too_little_exposure": "too few people in it count",
-}
 ROLES = {ORGANISER: "organises both bounties", ADMIN: "operates the site, {url}/admin/"}
 WIDTH = max(len(entry.what) for entry in ENTRIES)
 
@@ -25,7 +20,8 @@ def outcome(submission: Submission) -> str:
 
 def reason(code: str) -> str:
     """The first sentence of what its author is told."""
-    return REASONS.get(code) or REJECTIONS.get(code, "").split(". ")[0].rstrip(".")
+    told = VERDICTS[code][0] if code in VERDICTS else REJECTIONS.get(code, FAILED)
+    return told.split(". ")[0].rstrip(".") + "."
 
 
 @dataclass

@@ -128,8 +128,8 @@ def send(client: Client, entry: Entry, sample: Sample) -> int:
 def poll(clients: dict[str, Client], waiting: dict[Entry, int], screen: Screen) -> None:
     for entry, number in list(waiting.items()):
         answer = clients[entry.who].get(f"submissions/{number}/")
-        code = (answer["verdict"] or {}).get("code") or answer["error"]
+        ending = answer["verdict"] or answer["error"]
         done = answer["status"] not in UNFINISHED
-        screen.progress(entry, code or answer["status"], done)
+        screen.progress(entry, ending["code"] if ending else answer["status"], done)
         if done:
             del waiting[entry]
