@@ -44,7 +44,7 @@ bench: .venv/installed-dev $(if $(wildcard bench/peers-requirements.txt),var/pee
 	@rm -rf $(FAULTLINE_DATA)
 	@$(STACK) serve --once --port $(PORT) -- $(PYTHON) -m bench.run $(ARGS)
 
-COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \
+COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--python-version 3.11 --custom-compile-command "make pins" $(ARGS)
 pins: .venv/installed-dev
 	@$(COMPILE) requirements.in -o requirements.txt
