@@ -370,9 +370,10 @@ def queue_upload(bounty: Bounty, upload: TableUpload) -> None:
 
     What was prepared before goes at once: prepared data never differs from the settings.
     """
-    transaction.on_commit(partial(discard, bounty.parts), robust=True)
-    bounty.schema, bounty.labels, bounty.parts, bounty.base_model, bounty.random_state = [], [], {}, {}, 0
-    bounty.save(update_fields=["schema", "labels", "parts", "base_model", "random_state"])
+    if bounty.is_prepared:
+        transaction.on_commit(partial(discard, bounty.parts), robust=True)
+        bounty.schema, bounty.labels, bounty.parts, bounty.base_model, bounty.random_state = [], [], {}, {}, 0
+        bounty.save(update_fields=["schema", "labels", "parts", "base_model", "random_state"])
     upload.status, upload.error, upload.error_detail, upload.finished = Status.QUEUED, "", "", None
     if has_roles(bounty):
         transaction.on_commit(tasks.work.delay, robust=True)

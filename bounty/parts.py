@@ -35,13 +35,17 @@ class Part:
 
     @property
     def evidence(self) -> Evidence:
-        columns = set(self.truth.columns)
-        return Evidence(
-            errors=self.truth["errors"].to_numpy(),
-            exposure=self.truth["exposure"].to_numpy(),
-            clusters=self.truth["cluster"].to_numpy() if "cluster" in columns else None,
-            weights=self.truth["weight"].to_numpy() if "weight" in columns else None,
-        )
+        return evidence_of(self.truth)
+
+
+def evidence_of(truth: pl.DataFrame) -> Evidence:
+    columns = set(truth.columns)
+    return Evidence(
+        errors=truth["errors"].to_numpy(),
+        exposure=truth["exposure"].to_numpy(),
+        clusters=truth["cluster"].to_numpy() if "cluster" in columns else None,
+        weights=truth["weight"].to_numpy() if "weight" in columns else None,
+    )
 
 
 def store(frame: pl.DataFrame) -> dict:

@@ -14,6 +14,7 @@ from fairness.tables import CheckedTable, TableError, check_bounty_table, read_t
 
 from .models import PARTS, Bounty, TableUpload
 from .parts import FEATURES, TRUTH, store
+from .sample import summary
 from .sandbox import FeatureTable, Rejected, Sandbox, check_base_model
 
 # The organiser's model must give the table's predictions, but for rows that rounding to float32 moves.
@@ -94,20 +95,16 @@ def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sand
 
 
 def error_facts(truth: pl.DataFrame) -> dict:
-    """A part's measured rate, its share of wrong predictions, and that of the best constant answer.
-
-    Each is None where its denominator is 0, and weighted where rows have weights.
-    """
-    weight = pl.col("weight") if "weight" in truth.columns else pl.lit(1.0)
-    rows = truth.with_columns(weight.alias("row"))
-    total = rows["row"].sum()
-    exposure = (rows["row"] * rows["exposure"]).sum()
-    wrong = (rows["row"] * (rows["label"] != rows["prediction"])).sum()
-    commonest = rows.group_by("label").agg(pl.col("row").sum())["row"].max()
+    """A part's measured rate, its share of wrong predictions, and that of the best constant answer."""
+    facts = summary(truth)
+    rates = {
+        "rate": facts["measure"],
+        "model_error": facts["model_error"],
+        "constant_error": facts["constant_error"],
+    }
     return {
-        "rate": (rows["row"] * rows["errors"]).sum() / exposure if exposure else None,
-        "model_error": wrong / total if total else None,
-        "constant_error": 1 - commonest / total if total else None,
+        **{name: rate["rate"] for name, rate in rates.items()},
+        "intervals": {name: (rate["low"], rate["high"]) for name, rate in rates.items()},
     }
 
 

@@ -10,7 +10,7 @@ from fairness.slices import quoted_name
 from fairness.verdict import Evidence
 
 from .models import Bounty
-from .parts import Part, sample_part
+from .parts import evidence_of, sample_part
 from .parts import part as stored_part
 
 VALUES_HINTED = 6
@@ -29,23 +29,29 @@ def describe(bounty: Bounty, mask: np.ndarray) -> dict:
 
 def overview(bounty: Bounty, name: str = "sample") -> dict:
     """The measure, the model's error and the best constant's on one part; only the sample's is for all."""
-    part = stored_part(bounty, name)
-    everyone = np.ones(part.features.height, dtype=bool)
-    label, prediction = part.truth["label"].to_numpy(), part.truth["prediction"].to_numpy()
-    labels, counts = np.unique(label, return_counts=True)
-    constant = labels[counts.argmax()]
+    return summary(stored_part(bounty, name).truth)
+
+
+def summary(truth: pl.DataFrame) -> dict:
+    """The same of a part's labels and predictions, before or after they are stored."""
+    evidence = evidence_of(truth)
+    everyone = np.ones(truth.height, dtype=bool)
+    label, prediction = truth["label"].to_numpy(), truth["prediction"].to_numpy()
+    row_weights = pl.col("weight").sum() if "weight" in truth.columns else pl.len()
+    constant = (
+        truth.group_by("label").agg(n=row_weights).sort("n", "label", descending=[True, False])["label"][0]
+    )
     return {
-        "rows": part.features.height,
-        "measure": asdict(rate_of(part.evidence, everyone)),
-        "model_error": asdict(rate_of(plain_errors(part, prediction != label), everyone)),
-        "constant": str(constant),
-        "constant_error": asdict(rate_of(plain_errors(part, label != constant), everyone)),
+        "rows": truth.height,
+        "measure": asdict(rate_of(evidence, everyone)),
+        "model_error": asdict(rate_of(plain_errors(evidence, prediction != label), everyone)),
+        "constant": constant,
+        "constant_error": asdict(rate_of(plain_errors(evidence, label != constant), everyone)),
     }
 
 
-def plain_errors(part: Part, wrong: np.ndarray) -> Evidence:
+def plain_errors(evidence: Evidence, wrong: np.ndarray) -> Evidence:
     """The error rate, whatever the bounty's measure."""
-    evidence = part.evidence
     return Evidence(wrong.astype(float), np.ones(len(wrong)), evidence.clusters, evidence.weights)
 
 
