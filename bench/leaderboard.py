@@ -64,7 +64,7 @@ def a_bounty(submissions: int) -> Bounty:
                 points=random.exponential(0.3) if accepted else 0,
                 finished=now,
             )
-            for i, accepted in enumerate(random.random(submissions) < 0.2)
+            for i, accepted in enumerate((random.random(submissions) < 0.2).tolist())
         )
     return bounty
 
