@@ -47,44 +47,55 @@ def code_column(column: pl.Series, bins: int, max_values: int = MAX_VALUES) -> C
         raise ValueError("bins are 2 to 20, values 1 to 200")
     name = quoted_name(column.name)
     if not column.dtype.is_numeric():
-        return _coded_values(column, name, max_values)
+        return _coded_texts(column, name, max_values)
     numbers = column.cast(pl.Float64).fill_nan(None)
-    if _distinct(numbers.head(1000)) <= MAX_DISTINCT and _distinct(numbers) <= MAX_DISTINCT:
-        return _coded_values(numbers, name, MAX_DISTINCT)
-    values = numbers.drop_nulls().to_numpy()
-    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="higher"))
-    above_least = values[values > values.min()]
-    edges = edges[edges > values.min()] if edges[-1] > values.min() else np.array([above_least.min()])
-    codes = np.zeros(len(numbers), np.uint8)
-    filled = numbers.fill_null(-np.inf).to_numpy()
-    for edge in edges:
-        codes += filled >= edge
-    texts = [number_text(float(edge)) for edge in edges]
+    few = _few_values(numbers)
+    if few is not None:
+        texts = [number_text(value) for value in few]
+        return _with_missing(numbers, name, _steps(numbers, few[1:]), [f"{name} = {text}" for text in texts])
+    edges = _edges(numbers.drop_nulls().to_numpy(), bins)
+    texts = [number_text(edge) for edge in edges]
     below = [f"{name} < {text}" for text in texts]
     above = [f"{name} >= {text}" for text in texts]
     middle = [f"{low} AND {high}" for low, high in zip(above, below[1:], strict=False)]
-    return _with_missing(numbers, name, codes, [below[0], *middle, above[-1]])
+    return _with_missing(numbers, name, _steps(numbers, edges), [below[0], *middle, above[-1]])
 
 
-def _coded_values(column: pl.Series, name: str, most: int) -> CodedColumn:
+def _few_values(numbers: pl.Series) -> list[float] | None:
+    """The distinct values in order if they are few; a look at the first rows often settles that."""
+    for part in (numbers.head(1000), numbers):
+        values: list[float] = part.unique().drop_nulls().sort().to_list()
+        if len(values) > MAX_DISTINCT:
+            return None
+    return values
+
+
+def _edges(values: npt.NDArray[np.float64], bins: int) -> list[float]:
+    """Values that cut the rows into bins: quantiles above the least value, or the second least value."""
+    least = values.min()
+    edges = np.unique(np.quantile(values, np.arange(1, bins) / bins, method="higher"))
+    return [float(edge) for edge in edges if edge > least] or [float(values[values > least].min())]
+
+
+def _steps(numbers: pl.Series, edges: list[float]) -> npt.NDArray[np.uint8]:
+    """How many of the edges each value has reached."""
+    values = numbers.fill_null(-np.inf).to_numpy()
+    codes = np.zeros(len(values), np.uint8)
+    for edge in edges:
+        codes += values >= edge
+    return codes
+
+
+def _coded_texts(column: pl.Series, name: str, most: int) -> CodedColumn:
     counts = column.drop_nulls().alias("value").value_counts(name="rows")
     ranked = counts.sort(["rows", "value"], descending=[True, False]).get_column("value")
-    kept = pl.Series([v for v in ranked.head(most) if _can_be_written(v)], dtype=column.dtype).sort()
-    code_of = pl.DataFrame({"value": kept, "code": np.arange(len(kept), dtype=np.uint8)})
-    found = pl.DataFrame({"value": column}).join(code_of, on="value", how="left", maintain_order="left")
+    kept = sorted(v for v in ranked.head(most) if len(v) <= MAX_VALUE and not any(map(is_hidden, v)))
     other = len(kept) + bool(column.null_count())
-    codes = found.get_column("code").fill_null(other).to_numpy().copy()
-    texts = [number_text(v) if isinstance(v, float) else "'" + v.replace("'", "''") + "'" for v in kept]
+    found = column.cast(pl.Enum(kept), strict=False).to_physical()
+    codes = found.fill_null(other).cast(pl.UInt8).to_numpy().copy()
+    texts = ["'" + value.replace("'", "''") + "'" for value in kept]
     coded = _with_missing(column, name, codes, [f"{name} = {text}" for text in texts])
     return coded if len(counts) == len(kept) else CodedColumn(name, coded.codes, coded.conditions, other + 1)
-
-
-def _distinct(numbers: pl.Series) -> int:
-    return numbers.n_unique() - bool(numbers.null_count())
-
-
-def _can_be_written(value: float | str) -> bool:
-    return isinstance(value, float) or (len(value) <= MAX_VALUE and not any(map(is_hidden, value)))
 
 
 def _with_missing(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from fairness.slices.coding import CodedColumn
 
-MAX_CELLS = 1 << 15
+MIN_CELLS, MAX_CELLS = 1 << 9, 1 << 15  # of a pass; a table wider than its rows costs more than it saves
 BATCH = 1 << 17
 
 Floats = npt.NDArray[np.float64]
@@ -78,7 +78,8 @@ class Rows:
 def count_tables(rows: Rows, columns: Sequence[CodedColumn], size: int) -> Iterator[tuple[Columns, Sums]]:
     """The table of every set of `size` columns: its columns' places, and sums shaped by their widths."""
     widths = [column.width for column in columns]
-    for block, sets in _blocks(widths, size):
+    cells = min(max(rows.count // 16, MIN_CELLS), MAX_CELLS)
+    for block, sets in _blocks(widths, size, cells):
         table = _count(rows, [columns[place] for place in block])
         for chosen in sets:
             others = tuple(axis for axis, place in enumerate(block) if place not in chosen)
@@ -99,7 +100,7 @@ def _count(rows: Rows, block: Sequence[CodedColumn]) -> Floats:
     return total.reshape(*shape, 4)
 
 
-def _blocks(widths: Sequence[int], size: int) -> Iterator[tuple[Columns, list[Columns]]]:
+def _blocks(widths: Sequence[int], size: int, cells: int) -> Iterator[tuple[Columns, list[Columns]]]:
     """Blocks of columns that together hold every set of `size`, and the sets each is the first to hold.
 
     Greedy: a block starts with the first set not yet held and takes, while its cells stay few, the column
@@ -113,9 +114,10 @@ def _blocks(widths: Sequence[int], size: int) -> Iterator[tuple[Columns, list[Co
         block = [int(place) for place in np.unravel_index(np.argmax(todo), todo.shape)]
         while True:
             fresh = todo[np.ix_(range(n), *[block] * (size - 1))].reshape(n, -1).sum(axis=1)
-            fresh[sizes * np.prod(sizes[block]) > MAX_CELLS] = 0
+            fresh[block] = 0
+            fresh[sizes * np.prod(sizes[block]) > cells] = 0
             best = int(np.argmax(fresh))
-            if not fresh[best] or best in block:
+            if not fresh[best]:
                 break
             block.append(best)
         block.sort()
