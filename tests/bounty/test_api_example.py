@@ -1,0 +1,118 @@
+"""What the documentation shows is so: the example program, the calls of docs/api.md, the OpenAPI text."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client
+from django.urls import resolve
+
+from bounty.models import Submission
+from config.api_errors import no_such_call
+from config.models import ApiToken
+
+DOCS = settings.BASE_DIR / "docs"
+
+
+def run_example(url: str, token: str, meanwhile) -> tuple[int, str]:
+    """With the standard library alone: -I and -S leave nothing else to import."""
+    command = [sys.executable, "-I", "-S", str(DOCS / "examples" / "submit.py"), "--url", url]
+    env = {"FAULTLINE_TOKEN": token, "no_proxy": "*", "PATH": os.environ["PATH"]}
+    with subprocess.Popen(
+        command, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        while True:
+            try:
+                return process.wait(timeout=0.2), process.stdout.read()
+            except subprocess.TimeoutExpired:
+                meanwhile()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_example_finds_a_group_and_follows_it_to_its_verdict(live_server, open_bounty, cast, run_worker):
+    token = ApiToken.objects.create(cast.participant, name="example")[1]
+    code, output = run_example(live_server.url, token, run_worker)
+    assert code == 0, output
+    assert "Verdict: accepted" in output
+    assert re.search(r"1 +\d+\.\d  participant", output)
+    rule = Submission.objects.get().group_rule
+    assert '"age"' in rule and "rent" in rule
+
+    code, again = run_example(live_server.url, token, run_worker)
+    assert code == 0, again
+    assert Submission.objects.count() == 1
+
+    code, output = run_example(live_server.url, "nonsense", run_worker)
+    assert code == 1
+    assert "401" in output and "wrong_token" in output
+
+
+@pytest.fixture(scope="module")
+def schema(tmp_path_factory) -> dict:
+    """The OpenAPI description; any warning while it is made is an error."""
+    path: Path = tmp_path_factory.mktemp("schema") / "schema.yml"
+    call_command("spectacular", "--validate", "--fail-on-warn", "--file", str(path))
+    return yaml.safe_load(path.read_text())
+
+
+def operations(schema: dict) -> dict[tuple[str, str], dict]:
+    return {
+        (method, path): operation
+        for path, methods in schema["paths"].items()
+        for method, operation in methods.items()
+    }
+
+
+def test_every_call_is_described_with_its_errors(schema):
+    found = operations(schema)
+    assert len(found) == 9
+    for (method, path), operation in found.items():
+        assert operation["summary"], path
+        statuses = {"401", "429"} | ({"404"} if "{" in path else set())
+        if method == "post":
+            statuses |= {"400", "403", "409", "413", "415"}
+        assert statuses <= set(operation["responses"]), path
+        for status in statuses:
+            answer = operation["responses"][status]["content"]["application/json"]
+            assert answer["schema"] == {"$ref": "#/components/schemas/Error"}
+            assert set(answer["example"]) == {"code", "detail", "field"}
+    assert schema["components"]["securitySchemes"]["token"] == {"type": "http", "scheme": "bearer"}
+
+
+def test_only_public_calls_may_go_without_a_token(schema):
+    open_to_all = {
+        operation["operationId"] for operation in operations(schema).values() if {} in operation["security"]
+    }
+    assert open_to_all == {"bounties", "bounty", "sample", "leaderboard"}
+
+
+def test_the_site_serves_the_same_description(schema, db):
+    answer = Client().get("/api/v1/schema/")
+    assert answer.status_code == 200
+    assert yaml.safe_load(answer.content)["paths"].keys() == schema["paths"].keys()
+
+
+def test_the_documents_calls_exist_and_none_is_left_out(schema):
+    text = (DOCS / "api.md").read_text().replace("\\\n", " ")
+    calls = set()
+    for line in text.splitlines():
+        if line.startswith("curl"):
+            path = re.search(r"\$SITE(/api/v1/[^\s\"?]*)", line)[1]
+            assert resolve(path).func is not no_such_call, line
+            method = "post" if re.search(r" -[Fd] ", line) else "get"
+            calls.add((method, path.replace("lending", "{slug}").replace("/1/", "/{id}/")))
+    assert calls == set(operations(schema))
+
+
+def test_the_page_of_calls_keeps_to_the_content_security_policy(db):
+    answer = Client().get("/api/docs/")
+    page = answer.content.decode()
+    assert 'id="api-docs"' in page and 'data-schema="/api/v1/schema/"' in page
+    assert "'unsafe-inline'" not in answer["Content-Security-Policy"]
+    assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son\w+=", page)
