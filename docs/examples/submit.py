@@ -5,7 +5,7 @@
 
 It searches the public sample: every value of a text column, both sides of the quartiles of a number column,
 and every two of these together. Of the groups with enough rows it takes the one whose gap, less three
-standard errors, weighs most. What holds on the sample may fail on the hidden rows: the site has the last word.
+standard errors, weighs most. What holds on the sample may fail on the hidden rows: the site decides.
 """
 
 import argparse
