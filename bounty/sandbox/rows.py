@@ -68,7 +68,7 @@ class Rows:
         """Missing is null, as rules want it."""
         return pl.DataFrame(
             [
-                pl.Series(name, values, dtype=pl.String)
+                pl.Series(name, values.tolist(), dtype=pl.String)  # an array that starts with None is refused
                 if values.dtype == object
                 else pl.Series(name, values).fill_nan(None)
                 for name, values in self.columns(missing_text=None).items()
