@@ -42,7 +42,7 @@ REJECTIONS = {
         "small batches, on your side."
     ),
     "crashed": "The model's process ended before it gave one complete answer.",
-    "too_large": "The model is too large. Unpacked, a file may hold as much as the bounty's memory limit.",
+    "too_large": "The model is too large, as a file or unpacked. Make it smaller.",
     "too_slow": "The model ran longer than the bounty allows.",
     "too_much_memory": "The model used more memory than the bounty allows.",
     "too_much_output": "The model wrote too much. Do not print in it.",

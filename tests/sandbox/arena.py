@@ -19,7 +19,8 @@ import pyseccomp
 from bounty.sandbox import REJECTIONS, FeatureTable, Rejected, Sandbox, judge_group
 from fairness.tables import Column
 
-CONTAINED = "contained"
+# It answered as the good rule does; it answered something else.
+CONTAINED, OTHER = "contained", "other_answer"
 GOOD_RULE = b"x > 0"
 ROWS = 400
 
@@ -104,7 +105,7 @@ class Arena:
         wrong = []
         if end not in attack.ends:
             wrong.append(f"ended as {end} ({detail}), not as {' or '.join(attack.ends)}: {log[-800:]}")
-        if end != CONTAINED and end not in REJECTIONS:
+        if end not in (CONTAINED, OTHER, *REJECTIONS):
             wrong.append(f"{end} is no code")
         if len(detail) > 300 or not (detail + " ").isprintable():
             wrong.append(f"detail not fit to show: {detail!r}")
@@ -124,7 +125,7 @@ class Arena:
                 values = output.values
         except Rejected as rejection:
             return rejection.code, rejection.detail, rejection.log
-        return (CONTAINED if (values == self.truth).all() else "escaped"), "", output.log
+        return (CONTAINED if (values == self.truth).all() else OTHER), "", output.log
 
     def look_around(self) -> list[str]:
         """Is the world as it was, and does the next good submission get its due?"""

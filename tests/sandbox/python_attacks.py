@@ -606,7 +606,8 @@ FORGERIES = submissions(
             " except OSError: return frame.x > 0",
             "contained",
         ),
-    }
+    },
+    wall_seconds=1.0,
 )
 ANSWERS = submissions(
     {

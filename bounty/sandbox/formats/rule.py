@@ -18,5 +18,5 @@ def load(payload: memoryview, schema: Schema) -> Callable[[Rows], np.ndarray]:
     except RuleError as error:
         raise Refusal("rule_error", "rule", error) from error
     except UnicodeDecodeError as error:
-        raise Refusal("rule_error") from error
+        raise Refusal("rule_error", "rule", "The rule is not text in UTF-8.") from error
     return lambda rows: rule.mask(rows.to_polars())

@@ -20,7 +20,7 @@ from ..rows import Rows
 from .skops_types import ALLOWED, TYPES
 
 SCHEMA = "schema.json"
-MAX_UNPACKED_BYTES = 1 << 30
+MAX_UNPACKED_BYTES = 256 << 20
 SHOWN_TYPES = 5
 BROKEN = (
     zipfile.BadZipFile,
