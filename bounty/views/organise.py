@@ -16,6 +16,7 @@ from ..csv_export import csv_lines
 from ..forms import NewBountyForm, SettingsForm, SubmissionFilter, TableForm, TextsForm
 from ..intake import IntakeError
 from ..models import PARTS, Bounty, Submission
+from ..sample import group_rates
 
 PAGE_SIZE = 50
 PART_NAMES = {"sample": "Public sample", "leaderboard": "Leaderboard half", "final": "Final half"}
@@ -62,6 +63,10 @@ def manage(request: HttpRequest, slug: str) -> HttpResponse:
         "upload": bounty.uploads.last(),
         "parts": [
             {"label": PART_NAMES[name], **bounty.parts[name]} for name in PARTS if name in bounty.parts
+        ],
+        "groups": [
+            {"column": name, "rows": group_rates(bounty, name)}
+            for name in (bounty.group_columns if bounty.is_prepared else ())
         ],
         "verdicts_used": bounty.submissions.using_verdicts().count(),
         "team_count": bounty.teams.filter(submissions__isnull=False).distinct().count(),
