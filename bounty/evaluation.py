@@ -241,10 +241,11 @@ def reap() -> int:
             status=Status.FAILED, finished=Now(), lease=None, leased_until=None
         )
         lost.update(status=Status.QUEUED, lease=None, leased_until=None)
-    for bounty_id in (
-        Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
-        .distinct()
-        .values_list("pk", flat=True)
-    ):
-        settle(bounty_id)
+    due = Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
+    for bounty_id in due.distinct().values_list("pk", flat=True):
+        try:
+            settle(bounty_id)
+        except Exception:
+            # One bounty's damaged file must not hold up the others; it is tried again at the next round.
+            logger.exception("bounty %s could not be settled", bounty_id)
     return sum(model.objects.filter(status=Status.QUEUED).count() for model in JOBS)
