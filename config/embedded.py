@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from signal import SIGINT
 
 from . import services
 from .supervisor import StackError, Stopped, Supervisor
@@ -53,7 +54,7 @@ def embedded_urls(data_dir: Path) -> dict[str, str]:
     }
 
 
-def read_secret_key(data_dir: Path) -> None:
+def make_secret_key(data_dir: Path) -> None:
     """Make the site's secret key, once."""
     path = data_dir / "secret_key"
     if not path.exists():
@@ -81,6 +82,18 @@ def locked(data_dir: Path) -> Iterator[int]:
         yield theirs.fileno()
 
 
+@contextlib.contextmanager
+def sockets(data_dir: Path) -> Iterator[Path]:
+    """The folder of the sockets, for as long as they are needed."""
+    folder = socket_folder(data_dir)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    check_owner(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def lock(file: int, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while True:
@@ -105,11 +118,9 @@ def check_port(port: int) -> None:
             ) from error
 
 
-def start_stores(supervisor: Supervisor, data_dir: Path, temporary: bool) -> None:
+def start_stores(supervisor: Supervisor, data_dir: Path, folder: Path, temporary: bool) -> None:
     """PostgreSQL and Redis, each unless one was given."""
-    folder = socket_folder(data_dir)
     urls = embedded_urls(data_dir)
-    folder.mkdir(mode=0o700, exist_ok=True)
     given = {name: os.environ.get(name) for name in urls}
     supervisor.environ |= {name: given[name] or url for name, url in urls.items()}
     if not given["DATABASE_URL"]:
@@ -118,7 +129,7 @@ def start_stores(supervisor: Supervisor, data_dir: Path, temporary: bool) -> Non
         supervisor.start(postgres.service())
     if not given["CELERY_BROKER_URL"]:
         supervisor.start(services.redis(data_dir, folder / "redis.sock"))
-    supervisor.wait_until_ready(60)
+    supervisor.wait_until_ready(120)
 
 
 def start_site(supervisor: Supervisor, port: int, workers: int) -> None:
@@ -127,24 +138,25 @@ def start_site(supervisor: Supervisor, port: int, workers: int) -> None:
         supervisor.step(services.manage("collectstatic", "--noinput"), seconds=600)
     supervisor.start(services.worker(workers))
     supervisor.start(services.web(port))
-    supervisor.wait_until_ready(60)
+    supervisor.wait_until_ready(120)
     print(f"Faultline is at http://127.0.0.1:{port} (Ctrl-C stops it)", flush=True)
 
 
 def supervise(arguments: argparse.Namespace, data_dir: Path) -> int:
     """Run the stack until its command ends, someone stops it, or one of its services dies."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (data_dir / "static").mkdir(exist_ok=True)  # WhiteNoise warns where it is missing
     serving = arguments.action == "serve"
     environ = os.environ | {"FAULTLINE_DATA": str(data_dir), "PYTHONUNBUFFERED": "1"}
     environ.setdefault("DEBUG", "1")
-    with locked(data_dir) as lock_file:
+    with locked(data_dir) as lock_file, sockets(data_dir) as folder:
         if serving:
             check_port(arguments.port)
             environ["PORT"] = str(arguments.port)
             environ.setdefault("SITE_URL", f"http://127.0.0.1:{arguments.port}")
-        read_secret_key(data_dir)
+        make_secret_key(data_dir)
         with Supervisor(data_dir / "log", environ, REPOSITORY, (lock_file,)) as supervisor:
-            start_stores(supervisor, data_dir, temporary=not serving and arguments.temporary)
+            start_stores(supervisor, data_dir, folder, temporary=not serving and arguments.temporary)
             if serving:
                 start_site(supervisor, arguments.port, arguments.workers)
             code = supervisor.call(arguments.command) if arguments.command else 0
@@ -188,12 +200,13 @@ def main(argv: list[str]) -> int:
             f"{error.filename} is not ours to use: set FAULTLINE_DATA to a folder of yours.", file=sys.stderr
         )
         return 1
+    except KeyboardInterrupt:
+        return 128 + SIGINT
     except Stopped as stopped:
         return 0 if arguments.action == "serve" else 128 + stopped.signal_number
     finally:
         if temporary:
             shutil.rmtree(data_dir, ignore_errors=True)
-            shutil.rmtree(socket_folder(data_dir), ignore_errors=True)
 
 
 if __name__ == "__main__":

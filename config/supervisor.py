@@ -136,7 +136,7 @@ class Supervisor:
             raise
         finally:
             end(process, [(SIGTERM, 3.0), (SIGKILL, 1.0)])
-        return process.returncode
+        return process.returncode if process.returncode >= 0 else 128 - process.returncode  # as shells do
 
     def watch(self) -> None:
         """Wait for ever: only a stop or the death of a service ends it."""
