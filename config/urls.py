@@ -3,7 +3,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import TemplateView
 
-from . import api_errors, api_schema, styleguide, views
+from . import api_errors, api_schema, guide, styleguide, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -15,6 +15,7 @@ urlpatterns = [
     path("api/v1/", include("bounty.api_urls")),
     path("api/docs/", TemplateView.as_view(template_name="api_docs.html"), name="api_docs"),
     re_path("^api/v1/", api_errors.no_such_call),
+    path("guide/<str:name>/", guide.guide, name="guide"),
     path("admin/", admin.site.urls),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
