@@ -169,7 +169,7 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
         operation_id="check",
         summary="Dry run of a group on the public sample: costs no quota",
         description="A rule is answered at once. A model is queued behind submissions: poll the `url`.",
-        request={"multipart/form-data": GroupRequest, "application/json": GroupRequest},
+        request={"application/json": GroupRequest, "multipart/form-data": GroupRequest},
         responses={200: ComparisonSerializer, 202: AcceptedSerializer},
         examples=[OpenApiExample("A rule", RULE, request_only=True)],
     )
@@ -210,7 +210,7 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
                 "Idempotency-Key", str, OpenApiParameter.HEADER, description="Yours, at most 100 characters."
             )
         ],
-        request={"multipart/form-data": SubmissionRequest, "application/json": SubmissionRequest},
+        request={"application/json": SubmissionRequest, "multipart/form-data": SubmissionRequest},
         responses={202: AcceptedSerializer},
         examples=[OpenApiExample("A rule", {"kind": "find", **RULE}, request_only=True)],
     )

@@ -117,7 +117,7 @@ def worst_group(bounty, rows):
     single = [(rule, group) for rule, group in conditions(bounty, rows) if group.bit_count() >= least]
     pairs = ((f"{a} AND {b}", x & y) for (a, x), (b, y) in itertools.combinations(single, 2))
     scored = ((worth(group, exposed, wrong, least), rule) for rule, group in itertools.chain(single, pairs))
-    most, rule = max(scored, default=(0, None))
+    most, rule = max(scored, key=lambda found: found[0], default=(0, None))
     return rule if most > 0 else None
 
 

@@ -117,6 +117,15 @@ def test_a_form_of_a_thousand_fields(caller):
     assert error_of(caller.submit_form("lending", data)) == (400, "parse_error", None)
 
 
+def test_a_form_of_a_thousand_fields_from_a_browser(open_bounty, cast):
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(cast.participant)
+    headers = {"X-CSRFToken": str(browser.get("/api/docs/").context["csrf_token"])}
+    data = {f"field-{number}": "x" for number in range(1200)}
+    answer = browser.post("/api/v1/bounties/lending/submissions/", data, headers=headers)
+    assert error_of(answer) == (400, "parse_error", None)
+
+
 def test_an_empty_file(caller):
     data = {"kind": "find", "group_format": "onnx", "group_file": SimpleUploadedFile("m.onnx", b"")}
     assert error_of(caller.submit_form("lending", data)) == (400, "file_empty", "group_file")
