@@ -15,6 +15,7 @@ import polars as pl
 MAX_COLUMNS = 500
 MAX_NAME = 100
 MAX_TEXT = 10_000
+MAX_NUMBER = 3e38  # models read Float32
 EXACT_INTEGERS = 2**53  # from here on a Float64 no longer tells neighbouring integers apart
 
 # Read as missing in a column whose other values are numbers; in a text column they stay what they are.
@@ -183,7 +184,7 @@ def _is_identifier(texts: pl.Series, numbers: pl.Series) -> bool:
 
 
 def _finite(column: pl.Series) -> pl.Series:
-    row = first_row(column.is_infinite())
+    row = first_row(column.abs() > MAX_NUMBER)
     if row is not None:
         raise TableError(f"Row {row} of column {shown(column.name)} is infinite or too large for a number.")
     return column

@@ -6,7 +6,8 @@ and any other one a code for each quantile bin. Missing is a condition of its ow
 search passes over.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -23,12 +24,21 @@ MAX_DISTINCT = 10  # a number column with at most this many values is not cut in
 
 @dataclass(frozen=True)
 class CodedColumn:
-    """codes: uint8[n]; code i < len(conditions) is conditions[i], and width counts the codes in use."""
+    """A column of n rows as codes: uint8[n].
+
+    Code i < len(conditions) means that conditions[i] holds; labels[i] says it in few words, for tables and
+    figures, and covers the last code too where that stands for all other values.
+    """
 
     name: str
     codes: npt.NDArray[np.uint8]
     conditions: tuple[str, ...]
-    width: int
+    labels: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        """How many codes are in use."""
+        return len(self.labels)
 
 
 def code_column(column: pl.Series, bins: int, max_values: int = MAX_VALUES) -> CodedColumn:
@@ -51,14 +61,28 @@ def code_column(column: pl.Series, bins: int, max_values: int = MAX_VALUES) -> C
     numbers = column.cast(pl.Float64).fill_nan(None)
     few = _few_values(numbers)
     if few is not None:
-        texts = [number_text(value) for value in few]
-        return _with_missing(numbers, name, _steps(numbers, few[1:]), [f"{name} = {text}" for text in texts])
+        conditions = [f"{name} = {number_text(value)}" for value in few]
+        labels = [short_number(value) for value in few]
+        return _with_missing(numbers, name, _steps(numbers, few[1:]), conditions, labels)
     edges = _edges(numbers.drop_nulls().to_numpy(), bins)
     texts = [number_text(edge) for edge in edges]
     below = [f"{name} < {text}" for text in texts]
     above = [f"{name} >= {text}" for text in texts]
     middle = [f"{low} AND {high}" for low, high in zip(above, below[1:], strict=False)]
-    return _with_missing(numbers, name, _steps(numbers, edges), [below[0], *middle, above[-1]])
+    short = [short_number(edge) for edge in edges]
+    between = [f"{low} to < {high}" for low, high in pairwise(short)]
+    labels = [f"< {short[0]}", *between, f"≥ {short[-1]}"]
+    return _with_missing(numbers, name, _steps(numbers, edges), [below[0], *middle, above[-1]], labels)
+
+
+def short_number(number: float) -> str:
+    """A number for the eye, in at most six digits where it would be long.
+
+    >>> short_number(1_250_000), short_number(0.8397903565173512)
+    ('1,250,000', '0.83979')
+    """
+    text = number_text(number)
+    return f"{int(number):,}" if text.lstrip("-").isdigit() else text if len(text) <= 9 else f"{number:.6g}"
 
 
 def _few_values(numbers: pl.Series) -> list[float] | None:
@@ -94,14 +118,17 @@ def _coded_texts(column: pl.Series, name: str, most: int) -> CodedColumn:
     found = column.cast(pl.Enum(kept), strict=False).to_physical()
     codes = found.fill_null(other).cast(pl.UInt8).to_numpy().copy()
     texts = ["'" + value.replace("'", "''") + "'" for value in kept]
-    coded = _with_missing(column, name, codes, [f"{name} = {text}" for text in texts])
-    return coded if len(counts) == len(kept) else CodedColumn(name, coded.codes, coded.conditions, other + 1)
+    coded = _with_missing(column, name, codes, [f"{name} = {text}" for text in texts], kept)
+    if len(counts) == len(kept):
+        return coded
+    rest = f"other ({len(counts) - len(kept):,} values)"
+    return replace(coded, labels=(*coded.labels, rest))
 
 
 def _with_missing(
-    column: pl.Series, name: str, codes: npt.NDArray[np.uint8], conditions: list[str]
+    column: pl.Series, name: str, codes: npt.NDArray[np.uint8], conditions: list[str], labels: list[str]
 ) -> CodedColumn:
     if column.null_count():
         codes[column.is_null().to_numpy()] = len(conditions)
-        conditions = [*conditions, f"{name} IS NULL"]
-    return CodedColumn(name, codes, tuple(conditions), len(conditions))
+        conditions, labels = [*conditions, f"{name} IS NULL"], [*labels, "missing"]
+    return CodedColumn(column.name, codes, tuple(conditions), tuple(labels))

@@ -10,7 +10,7 @@ a better one.
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import comb
 
 import numpy as np
@@ -115,7 +115,9 @@ def search_slices(
         return ()
     coded = [code_column(frame.get_column(name), bins) for name in names]
     rows = Rows(wrong[some], exposed[some])
-    search = _Search(rows, coded if some.all() else [_subset(c, some) for c in coded], score, min_rows)
+    search = _Search(
+        rows, coded if some.all() else [replace(c, codes=c.codes[some]) for c in coded], score, min_rows
+    )
     keep = max(4 * top + 50, beam)
     found = search.exhaust(level, keep)
     if depth > level == EXHAUSTIVE:
@@ -133,10 +135,6 @@ def _weighted(
     if arrays[0][arrays[1] == 0].any():
         raise ValueError("a row without exposure cannot hold an error")
     return arrays[0] * arrays[2], arrays[1] * arrays[2]
-
-
-def _subset(column: CodedColumn, some: npt.NDArray[np.bool_]) -> CodedColumn:
-    return CodedColumn(column.name, column.codes[some], column.conditions, column.width)
 
 
 class _Search:

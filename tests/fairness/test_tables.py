@@ -87,6 +87,7 @@ def test_header_names_are_trimmed(tmp_path):
         (b"PK\x03\x04 a workbook", "spreadsheet"),
         (b"\x1f\x8b gzip", "archive"),
         (b"a,b\n1,2\ninf,3\n", 'Row 3 of column "a" is infinite'),
+        (b"a,b\n1,2\n-1e39,3\n", 'Row 3 of column "a" is infinite or too large'),
         (b"a,b\n1,2\n1e400,3\n", 'Row 3 of column "a" is infinite'),
         (b"a,b\n1,2\n3," + b"x" * (MAX_TEXT + 1) + b"\n", 'Row 3 of column "b" holds a text'),
         (b"PAR1 and no more", "damaged"),
