@@ -32,13 +32,18 @@ def own_bounty(request: HttpRequest, slug: str) -> Bounty:
     return get_object_or_404(Bounty.objects.organised_by(request.user), slug=slug)
 
 
+def posted(request: HttpRequest) -> tuple:
+    """What binds a form, also when nothing but files or nothing at all was sent."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
+
+
 def show_error(form: BaseForm, error: IntakeError) -> None:
     form.add_error(error.field if error.field in form.fields else None, error.detail)
 
 
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
-    form = NewBountyForm(request.POST or None, request.FILES or None)
+    form = NewBountyForm(*posted(request))
     if form.is_valid():
         values = {name: form.cleaned_data[name] for name in NewBountyForm.Meta.fields}
         try:
@@ -81,7 +86,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
     upload = bounty.uploads.last()
     opened = bounty.opened_at is not None
-    data = request.POST or None
+    data, _ = posted(request)
     form = TextsForm(data, instance=bounty) if opened else SettingsForm(data, instance=bounty, upload=upload)
     if form.is_valid():
         try:
@@ -101,8 +106,11 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def upload(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
+    if bounty.opened_at is not None:
+        messages.error(request, intake.ALREADY_OPEN)
+        return redirect("bounty:manage", slug)
     earlier = bounty.uploads.last()
-    form = TableForm(request.POST or None, request.FILES or None, upload=earlier)
+    form = TableForm(*posted(request), upload=earlier)
     if form.is_valid():
         values = form.cleaned_data
         try:
