@@ -24,7 +24,7 @@ from fairness.slices.coding import CodedColumn, code_column, short_number
 BLUE, ORANGE, GREY = "#3b82c4", "#c9661b", "#808080"
 GRID = "rgba(128, 128, 128, 0.3)"
 MOST_BINS = 20
-LABEL = 32  # characters of a label in a figure; the table has it whole
+LABEL = 24  # characters of a label in a figure; the table has it whole
 
 Dict = dict[str, Any]
 
@@ -273,7 +273,9 @@ def _dots(rows: list[RateRow], overall: RateRow) -> Dict:
     )
     if overall.rate is not None:
         line = {"type": "line", "x0": overall.rate, "x1": overall.rate, "y0": 0, "y1": 1, "yref": "paper"}
-        figure["layout"]["shapes"] = [line | {"line": {"color": ORANGE, "width": 2, "dash": "dash"}}]
+        figure["layout"]["shapes"] = [
+            line | {"layer": "below", "line": {"color": ORANGE, "width": 2, "dash": "dash"}}
+        ]
         figure["layout"]["annotations"] = [
             {
                 "x": overall.rate,
