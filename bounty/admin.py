@@ -5,7 +5,8 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from . import intake
-from .models import Bounty, Check, Masks, Submission, TableUpload, Team
+from .models import PARTS, Bounty, Check, Masks, Submission, TableUpload, Team
+from .parts import FEATURES, TRUTH
 
 JOB_FIELDS = ("status", "tries", "created", "started", "finished", "error", "error_detail", "log")
 
@@ -46,14 +47,16 @@ class BountyAdmin(admin.ModelAdmin):
 
     @admin.display(description="rows")
     def rows_per_part(self, bounty: Bounty) -> str:
-        return ", ".join(f"{name}: {part['rows']:,}" for name, part in bounty.parts.items()) or "not prepared"
+        rows = [f"{name}: {bounty.parts[name]['rows']:,}" for name in PARTS if bounty.is_prepared]
+        return ", ".join(rows) or "not prepared"
 
     @admin.display(description="SHA-256")
     def sha256_of_parts(self, bounty: Bounty) -> str:
         return "\n".join(
-            f"{name} {kind}: {part[kind]['sha256']}"
-            for name, part in bounty.parts.items()
-            for kind in ("features", "truth")
+            f"{name} {kind}: {bounty.parts[name][kind]['sha256']}"
+            for name in PARTS
+            for kind in (FEATURES, TRUTH)
+            if bounty.is_prepared
         )
 
 
@@ -69,7 +72,8 @@ class UploadForm(forms.ModelForm):
 
     def __init__(self, *args, **kwargs) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["bounty"].queryset = Bounty.objects.filter(opened_at__isnull=True)
+        if "bounty" in self.fields:
+            self.fields["bounty"].queryset = Bounty.objects.filter(opened_at__isnull=True)
 
     def clean(self) -> dict:
         values = super().clean()

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.text import slugify
 
 from bounty import evaluation, intake
-from bounty.models import Bounty, Status, TableUpload
+from bounty.models import PARTS, Bounty, Status, TableUpload
 from bounty.sandbox import Sandbox
 
 POLL_SECONDS = 0.5
@@ -125,7 +125,7 @@ class Command(BaseCommand):
         if upload.status == Status.FAILED:
             raise CommandError(FAILED.format(slug=bounty.slug))
         bounty.refresh_from_db()
-        rows = ", ".join(f"{part['rows']:,} {name}" for name, part in bounty.parts.items())
+        rows = ", ".join(f"{bounty.parts[name]['rows']:,} {name}" for name in PARTS)
         self.stdout.write(f"Prepared: {bounty.slug} ({rows})")
 
 

@@ -1,0 +1,120 @@
+"""The operator's view: everything is found, what was judged stays as it is, no file can be fetched."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from bounty import intake
+from bounty.models import Bounty, Check, Masks, Status, Submission, TableUpload, Team
+from tests.conftest import as_upload, draft, lending_table
+
+MODELS = (Bounty, TableUpload, Team, Submission, Check, Masks)
+
+
+@pytest.fixture
+def staff(client, cast):
+    client.force_login(cast.staff)
+    return client
+
+
+@pytest.fixture
+def things(open_bounty, cast, run_worker):
+    """One of each model, on an opened bounty."""
+    submission, _ = intake.submit(cast.participant, open_bounty, intake.Group("rule", "age < 30"))
+    run_worker()
+    submission.refresh_from_db()
+    check = Check.objects.create(team=submission.team, group_format="rule", group_rule="age < 30")
+    return {
+        Bounty: open_bounty,
+        TableUpload: open_bounty.uploads.get(),
+        Team: submission.team,
+        Submission: submission,
+        Check: check,
+        Masks: submission.masks,
+    }
+
+
+def address(model, page: str, *args) -> str:
+    return reverse(f"admin:bounty_{model._meta.model_name}_{page}", args=args)
+
+
+def test_every_model_is_listed_searched_and_shown(staff, things):
+    for model, thing in things.items():
+        assert staff.get(address(model, "changelist")).status_code == 200
+        assert staff.get(address(model, "changelist"), {"q": "1"}).status_code == 200
+        assert staff.get(address(model, "change", thing.pk)).status_code == 200
+
+
+def test_no_page_tells_where_a_file_lies(staff, things):
+    stored = [
+        record[kind]["path"] for record in things[Bounty].parts.values() for kind in ("features", "truth")
+    ]
+    for model, thing in things.items():
+        for shown in (address(model, "changelist"), address(model, "change", thing.pk)):
+            text = staff.get(shown).content.decode()
+            assert not any(path in text for path in stored)
+
+
+@pytest.mark.parametrize("model", [TableUpload, Submission, Check, Masks])
+def test_what_was_judged_cannot_be_changed(staff, things, model):
+    thing = things[model]
+    body = {"status": Status.FAILED, "accepted": "true", "points": "99", "code": "accepted"}
+    assert staff.post(address(model, "change", thing.pk), body).status_code == 403
+    before = {name: value for name, value in vars(thing).items() if not name.startswith("_")}
+    after = vars(model.objects.get(pk=thing.pk))
+    assert all(after[name] == value for name, value in before.items())
+
+
+def test_of_a_bounty_only_texts_and_organisers_can_be_changed(staff, things, cast):
+    bounty = Bounty.objects.get(pk=things[Bounty].pk)
+    body = {"title": "Renamed", "organisers": [cast.owner.pk, cast.rival.pk], "alpha": "0.2", "parts": "{}"}
+    assert staff.post(address(Bounty, "change", bounty.pk), body).status_code == 302
+    after = Bounty.objects.get(pk=bounty.pk)
+    assert after.title == "Renamed" and set(after.organisers.all()) == {cast.owner, cast.rival}
+    assert (after.alpha, after.parts, after.opened_at) == (bounty.alpha, bounty.parts, bounty.opened_at)
+
+
+@pytest.mark.parametrize("model", [Bounty, TableUpload])
+def test_bounties_and_their_data_are_not_deleted_here(staff, things, model):
+    assert staff.post(address(model, "delete", things[model].pk), {"post": "yes"}).status_code == 403
+
+
+def test_a_table_is_uploaded_through_the_same_door(staff, cast, run_worker):
+    bounty = draft(cast.owner)
+    answer = staff.post(
+        address(TableUpload, "add"), {"bounty": bounty.pk, "table": as_upload(lending_table())}
+    )
+    assert answer.status_code == 302
+    run_worker()
+    bounty.refresh_from_db()
+    assert bounty.is_prepared and bounty.uploads.get().table_name == "table.csv"
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ({"table": SimpleUploadedFile("t.csv", b"age,age\n1,2\n")}, "both called"),
+        ({"table": SimpleUploadedFile("t.csv", b"a,b\n1,2\n"), "bounty": ""}, "required"),
+        ({}, "required"),
+    ],
+)
+def test_a_refused_table_stands_on_the_form(staff, cast, body, says):
+    bounty = draft(cast.owner)
+    answer = staff.post(address(TableUpload, "add"), {"bounty": bounty.pk} | body)
+    assert answer.status_code == 200 and says in answer.content.decode()
+    assert not TableUpload.objects.exists()
+
+
+def test_an_opened_bounty_takes_no_table_here_either(staff, open_bounty):
+    body = {"bounty": open_bounty.pk, "table": as_upload(lending_table())}
+    answer = staff.post(address(TableUpload, "add"), body)
+    assert answer.status_code == 200 and open_bounty.uploads.count() == 1
+
+
+@pytest.mark.parametrize("who", ["owner", "participant", "outsider", None])
+def test_the_administration_is_for_operators(client, cast, open_bounty, who):
+    if who:
+        client.force_login(getattr(cast, who))
+    for model in MODELS:
+        assert client.get(address(model, "changelist")).status_code == 302
+    assert client.get(address(Bounty, "change", open_bounty.pk)).status_code == 302
