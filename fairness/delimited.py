@@ -99,6 +99,7 @@ def _count_rows(path: Path, delimiter: int, width: int, max_rows: int) -> int:
         inside = _inside(data)
         _check_text(block, place)
         _check_quotes(data, inside, delimiter, place)
+        _check_returns(data, inside, place)
         _check_widths(data, inside, delimiter, width, place)
         if place.records - 1 > max_rows:
             raise TableError(f"The table has more than {max_rows:,} rows of {width} columns; cut it down.")
@@ -161,6 +162,15 @@ def _check_quotes(data: Bytes, inside: npt.NDArray[np.bool_], delimiter: int, pl
         )
     if inside[-1]:
         raise TableError(f"The quotation mark on line {_line(data, at[-1], place)} is never closed.")
+
+
+def _check_returns(data: Bytes, inside: npt.NDArray[np.bool_], place: _Place) -> None:
+    """A carriage return outside quotation marks belongs to a line end; some parsers end the row at any."""
+    at = np.flatnonzero((data == RETURN) & ~inside)
+    stray = at[data[np.minimum(at + 1, data.size - 1)] != NEWLINE]
+    if stray.size:
+        line = _line(data, stray[0], place)
+        raise TableError(f"Line {line} holds a carriage return that ends no line. Take it out or quote it.")
 
 
 def _check_widths(

@@ -1,4 +1,6 @@
+import csv
 import datetime
+import io
 import random
 from pathlib import Path
 
@@ -84,6 +86,7 @@ def test_header_names_are_trimmed(tmp_path):
         ("a,b\n1,2\n".encode("utf-16"), "UTF-16"),
         (b"a,b\n1,\0\n", "NUL"),
         (b"a,b\r1,2\r", "old Macs"),
+        (b"a,b\n1,2\r3,4\n", "Line 2 holds a carriage return"),
         (b"PK\x03\x04 a workbook", "spreadsheet"),
         (b"\x1f\x8b gzip", "archive"),
         (b"a,b\n1,2\ninf,3\n", 'Row 3 of column "a" is infinite'),
@@ -362,3 +365,23 @@ def test_more_than_twenty_classes_are_refused():
 def test_an_unknown_measure_is_not_the_authors_fault():
     with pytest.raises(ValueError, match="unknown measure"):
         check(measure="wer")
+
+
+def test_whatever_is_accepted_is_read_as_the_csv_module_reads_it(tmp_path):
+    rng = random.Random(4)
+    accepted = 0
+    cells = ["ab", "é", "", " x ", '"x"', '"a,b"', '"a\nb"', '"say ""hi"""', '""', '"', 'a"b', '"x"y', "a\rb"]
+    for _ in range(1000):
+        lines = [
+            ",".join(rng.choice(cells[:9] if rng.random() < 0.9 else cells) for _ in "12") for _ in "123"
+        ]
+        body = rng.choice(["\n", "\r\n"]).join([*lines, rng.choice(["", "", "\n", "1,2,3"])])
+        content = "h1,h2\n" + body
+        try:
+            got = read_csv(tmp_path, content)
+        except TableError:
+            continue
+        want = [row for row in csv.reader(io.StringIO(content, newline=""), strict=True) if row]
+        assert [[(v or "") for v in row] for row in got.rows()] == [[v.strip() for v in r] for r in want[1:]]
+        accepted += 1
+    assert 300 < accepted < 900
