@@ -25,6 +25,7 @@ END_SECONDS = 5
 MESSAGE_BYTES = 4096
 SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 # No secrets, one thread per library, few arenas (they count against the memory limit), no background threads.
+# onnxruntime would report every model to its maker, by a thread and a file that children could write to.
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin:/usr/sbin:/sbin",
     "LANG": "C.UTF-8",
@@ -34,6 +35,7 @@ ENVIRONMENT = {
     "POLARS_MAX_THREADS": "1",
     "POLARS_ASYNC_THREAD_COUNT": "1",
     "MALLOC_ARENA_MAX": "2",
+    "ORT_DISABLE_TELEMETRY": "1",
     "_RJEM_MALLOC_CONF": "background_thread:false",
 }
 

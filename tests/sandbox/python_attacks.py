@@ -512,7 +512,7 @@ ENDINGS = submissions(
         "recurses with the brake off": (
             "import sys\nsys.setrecursionlimit(10**9)\ndef predict(frame): return repr_of([])\n"
             "def repr_of(l):\n for _ in range(10**6): l = [l]\n return repr(l)",
-            "crashed model_error too_much_memory",
+            "crashed model_error too_much_memory too_slow",
         ),
         "closes its output": ("import os\ndef predict(frame):\n os.close(3)\n return frame.x > 0", "crashed"),
         "closes everything": (
