@@ -17,11 +17,12 @@ RANDOM_STATE = 2026
 
 @dataclass(frozen=True)
 class DemoBounty:
-    """A bounty as its organiser would fill it in, with the table to upload."""
+    """A bounty as its organiser would fill it in, with the table and perhaps the ONNX model to upload."""
 
     slug: str
     values: dict
     table: bytes
+    model: bytes | None = None
 
 
 @dataclass(frozen=True)

