@@ -14,8 +14,7 @@ import numpy.typing as npt
 import polars as pl
 
 from fairness.columns import is_hidden
-from fairness.slices.rules import number_text
-from fairness.slices.syntax import quoted_name
+from fairness.slices.syntax import number_text, quoted_name
 
 MAX_VALUES = 20
 MAX_VALUE = 200  # characters of a value that a condition may name

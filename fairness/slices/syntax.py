@@ -96,6 +96,15 @@ def quoted_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def number_text(number: float) -> str:
+    """A number as it stands in a rule; reading it back gives the same Float64.
+
+    >>> number_text(3.0), number_text(0.1), number_text(1e300)
+    ('3', '0.1', '1e+300')
+    """
+    return str(int(number)) if number % 1 == 0 and abs(number) < 1e15 else repr(number)
+
+
 def _check_text(text: str) -> None:
     if len(text) > MAX_CHARACTERS:
         raise RuleError(f"The rule has {len(text):,} characters; at most {MAX_CHARACTERS:,} are taken.")
