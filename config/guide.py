@@ -23,4 +23,6 @@ def guide(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404
     _, text = (FOLDER / f"{name}.md").read_text().split("\n", 1)
     text = LINK.sub(lambda link: f"](/guide/{link[1]}/{link[2] or ''})", text)
-    return render(request, "guide.html", {"name": name, "title": GUIDES[name], "text": text, "guides": GUIDES})
+    return render(
+        request, "guide.html", {"name": name, "title": GUIDES[name], "text": text, "guides": GUIDES}
+    )

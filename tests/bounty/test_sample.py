@@ -22,7 +22,9 @@ def test_the_overview_counts_errors_of_the_model_and_of_the_best_constant(open_b
 
 def test_rates_by_a_declared_group_are_those_of_a_groupby(open_bounty):
     part = parts.sample_part(open_bounty)
-    frame = pd.DataFrame(part.features.to_dict(as_series=False)).assign(errors=part.truth["errors"].to_numpy())
+    frame = pd.DataFrame(part.features.to_dict(as_series=False)).assign(
+        errors=part.truth["errors"].to_numpy()
+    )
     expected = frame.groupby("home").errors.mean().sort_values(ascending=False)
     rows = sample.group_rates(open_bounty, "home")
     assert [row["value"] for row in rows] == list(expected.index)
