@@ -3,7 +3,7 @@
 import json
 import uuid
 from dataclasses import dataclass
-from urllib.error import HTTPError
+from urllib.error import HTTPError, URLError
 from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
 
 # The demo talks to this machine only: a proxy of the environment has no part in it.
@@ -11,7 +11,7 @@ DIRECT: OpenerDirector = build_opener(ProxyHandler({}))
 
 
 class ApiError(Exception):
-    """An answer other than success: what the API says of it."""
+    """No answer, or one other than success: a sentence."""
 
 
 @dataclass(frozen=True)

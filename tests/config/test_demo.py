@@ -106,6 +106,7 @@ def test_passwords_are_for_their_owner_alone(data, completed):
 @pytest.mark.parametrize(
     ("environ", "arguments", "sentence"),
     [
+        ({}, [], "not running here"),
         ({"DEBUG": "0"}, [], "only with DEBUG=1"),
         ({}, ["--url", "http://example.org"], "only to a site on this machine"),
         ({}, ["--url", "https://127.0.0.1:8000"], "only to a site on this machine"),

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
 
 from bounty.intake import IntakeError
 
@@ -15,6 +16,7 @@ from ...demo.story import DemoError, play
 
 DEBUG_OFF = "The demo makes accounts whose passwords it prints: it runs only with DEBUG=1."
 NOT_LOOPBACK = "The demo talks only to a site on this machine, such as http://127.0.0.1:8000, not to {url}."
+NOT_RUNNING = "The site is not running here: start it with `make demo`."
 FOREIGN = "There is an account “{name}” that the demo did not make: set FAULTLINE_DATA to another folder."
 
 
@@ -47,6 +49,8 @@ class Command(BaseCommand):
             surprises = play(url, settings.FAULTLINE_DATA, Screen(self.stdout))
         except ForeignAccount as error:
             raise CommandError(FOREIGN.format(name=error)) from error
+        except OperationalError as error:
+            raise CommandError(NOT_RUNNING) from error
         except (ApiError, DemoError, IntakeError) as error:
             raise CommandError(str(error)) from error
         if once and surprises:
