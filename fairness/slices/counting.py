@@ -5,8 +5,10 @@ all smaller sets of those columns are sums over its axes. So a search to depth 3
 rows a few dozen times, not once for each of 299 tables.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations, permutations
 
 import numpy as np
@@ -43,36 +45,36 @@ class Rows:
 
     def __init__(self, errors: Floats, exposure: Floats) -> None:
         self.count = len(errors)
-        self.errors, self.exposure = errors, exposure
         self.rate = float(errors.sum() / exposure.sum())
         self.plain = bool((exposure == 1).all() and ((errors == 0) | (errors == 1)).all())
-        self.wrong = errors.astype(np.uint8)
-        self.squares = np.square(errors - self.rate * exposure)
+        self.wrong = errors.astype(np.uint8) if self.plain else np.zeros(self.count, np.uint8)
+        self.summed = () if self.plain else (exposure, errors, np.square(errors - self.rate * exposure))
 
-    def sum_by(self, codes: npt.NDArray[np.integer], cells: int, start: int = 0) -> Floats:
-        """float64[cells, 4]: rows, exposure, errors and squares by code, for the rows from `start` on."""
+    def sum_by(self, columns: Sequence[CodedColumn], which: slice | npt.NDArray[np.intp]) -> Floats:
+        """Sums by the codes of these columns at once, over some rows: [2 or 4, *widths], for `sums`.
+
+        Plain rows join their outcome (right or wrong) to the codes and are counted; others are summed.
+        """
+        codes = self.wrong[which].astype(np.int32)
+        for column in columns:
+            codes *= column.width
+            codes += column.codes[which]
+        widths = [column.width for column in columns]
+        cells = math.prod(widths)
         if self.plain:
-            return self._sum_plain(codes, cells, self.wrong[start : start + len(codes)])
-        stop = start + len(codes)
-        parts = [np.bincount(codes, minlength=cells)]
-        for values in (self.exposure, self.errors, self.squares):
-            parts.append(np.bincount(codes, values[start:stop], minlength=cells))
-        return np.stack(parts, axis=1).astype(np.float64)
+            table = np.bincount(codes, minlength=2 * cells).astype(np.float64)
+        else:
+            sums = [np.bincount(codes, values[which], cells) for values in self.summed]
+            table = np.concatenate([np.bincount(codes, minlength=cells), *sums])
+        return table.reshape(-1, *widths)
 
-    def sum_some(self, codes: npt.NDArray[np.integer], cells: int, rows: npt.NDArray[np.intp]) -> Floats:
-        """As `sum_by`, for the rows given by number; `codes` are theirs."""
-        if self.plain:
-            return self._sum_plain(codes, cells, self.wrong[rows])
-        parts = [np.bincount(codes, minlength=cells)]
-        for values in (self.exposure, self.errors, self.squares):
-            parts.append(np.bincount(codes, values[rows], minlength=cells))
-        return np.stack(parts, axis=1).astype(np.float64)
-
-    def _sum_plain(self, codes: npt.NDArray[np.integer], cells: int, wrong: npt.NDArray[np.uint8]) -> Floats:
-        pairs = np.bincount(codes * 2 + wrong, minlength=2 * cells).reshape(cells, 2).astype(np.float64)
-        right, errors = pairs[:, 0], pairs[:, 1]
-        squares = errors * (1 - self.rate) ** 2 + right * self.rate**2
-        return np.stack([right + errors, right + errors, errors, squares], axis=1)
+    def sums(self, table: Floats) -> Sums:
+        """A table of `sum_by`, or sums over some of its later axes, by name."""
+        if not self.plain:
+            return Sums(*table)
+        right, wrong = table
+        rows = right + wrong
+        return Sums(rows, rows, wrong, wrong * (1 - self.rate) ** 2 + right * self.rate**2)
 
 
 def count_tables(rows: Rows, columns: Sequence[CodedColumn], size: int) -> Iterator[tuple[Columns, Sums]]:
@@ -80,24 +82,12 @@ def count_tables(rows: Rows, columns: Sequence[CodedColumn], size: int) -> Itera
     widths = [column.width for column in columns]
     cells = min(max(rows.count // 16, MIN_CELLS), MAX_CELLS)
     for block, sets in _blocks(widths, size, cells):
-        table = _count(rows, [columns[place] for place in block])
+        joined = [columns[place] for place in block]
+        batches = (slice(start, start + BATCH) for start in range(0, rows.count, BATCH))
+        table = reduce(np.add, (rows.sum_by(joined, batch) for batch in batches))
         for chosen in sets:
-            others = tuple(axis for axis, place in enumerate(block) if place not in chosen)
-            yield chosen, Sums(*np.moveaxis(table.sum(axis=others), -1, 0))
-
-
-def _count(rows: Rows, block: Sequence[CodedColumn]) -> Floats:
-    """Sums by all columns of the block at once, shaped by their widths and, last, the four sums."""
-    shape = [column.width for column in block]
-    cells = int(np.prod(shape))
-    total = np.zeros((cells, 4))
-    for start in range(0, rows.count, BATCH):
-        codes = block[0].codes[start : start + BATCH].astype(np.int32)
-        for column in block[1:]:
-            codes *= column.width
-            codes += column.codes[start : start + BATCH]
-        total += rows.sum_by(codes, cells, start)
-    return total.reshape(*shape, 4)
+            others = tuple(axis for axis, place in enumerate(block, start=1) if place not in chosen)
+            yield chosen, rows.sums(table.sum(axis=others))
 
 
 def _blocks(widths: Sequence[int], size: int, cells: int) -> Iterator[tuple[Columns, list[Columns]]]:

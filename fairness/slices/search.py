@@ -144,7 +144,7 @@ class _Search:
         self, rows: Rows, columns: list[CodedColumn], score: Callable[[Sums, Sums], Floats], min_rows: int
     ) -> None:
         self.rows, self.columns, self.score, self.min_rows = rows, columns, score, min_rows
-        self.whole = Sums(*rows.sum_by(np.zeros(rows.count, np.int64), 1)[0])
+        self.whole = rows.sums(rows.sum_by([], slice(None)))
 
     def exhaust(self, level: int, keep: int) -> list[Found]:
         """The `keep` best conjunctions of up to `level` conditions, none worse than one it refines."""
@@ -187,8 +187,8 @@ class _Search:
         for place, column in enumerate(self.columns):
             if place in taken:
                 continue
-            sums = self.rows.sum_some(column.codes[inside].astype(np.int64), column.width, inside)
-            values = self._value(Sums(*sums[: len(column.conditions)].T))
+            table = self.rows.sum_by([column], inside)
+            values = self._value(self.rows.sums(table[:, : len(column.conditions)]))
             for code in np.flatnonzero(values > value * (1 + 1e-12)):
                 yield float(values[code]), tuple(sorted((*chosen, (place, int(code)))))
 
@@ -217,6 +217,7 @@ def _described(
     found: list[Found], columns: list[CodedColumn], errors: Floats, exposure: Floats, top: int
 ) -> tuple[Slice, ...]:
     """The best slices with different rows; of several with the same rows, the one with fewest conditions."""
+    whole = float(errors.sum()), float(exposure.sum())
     slices: list[Slice] = []
     seen: set[bytes] = set()
     for quality, chosen in sorted(found, key=lambda item: (-item[0], len(item[1]), item[1])):
@@ -226,27 +227,32 @@ def _described(
             continue
         seen.add(key)
         conditions = tuple(columns[place].conditions[code] for place, code in chosen)
-        slices.append(_slice(conditions, mask, errors, exposure, quality))
+        inside = np.flatnonzero(mask)
+        sums = float(errors[inside].sum()), float(exposure[inside].sum())
+        slices.append(_slice(conditions, inside.size, sums, whole, quality))
         if len(slices) == top:
             break
     return tuple(slices)
 
 
 def _slice(
-    conditions: tuple[str, ...], mask: npt.NDArray[np.bool_], errors: Floats, exposure: Floats, quality: float
+    conditions: tuple[str, ...],
+    rows: int,
+    inside: tuple[float, float],
+    whole: tuple[float, float],
+    quality: float,
 ) -> Slice:
-    inside_errors, inside = float(errors[mask].sum()), float(exposure[mask].sum())
-    total_errors, total = float(errors.sum()), float(exposure.sum())
-    rate, rest_rate = inside_errors / inside, (total_errors - inside_errors) / (total - inside)
+    """A slice from its (errors, exposure) and those of all rows."""
+    rate, rest_rate = inside[0] / inside[1], (whole[0] - inside[0]) / (whole[1] - inside[1])
     return Slice(
         conditions=conditions,
         rule=" AND ".join(conditions),
-        rows=int(mask.sum()),
-        exposure=inside,
-        errors=inside_errors,
+        rows=rows,
+        exposure=inside[1],
+        errors=inside[0],
         rate=rate,
         rest_rate=rest_rate,
         gap=rate - rest_rate,
-        group_weight=inside / total,
+        group_weight=inside[1] / whole[1],
         quality=quality,
     )
