@@ -27,7 +27,7 @@ class BountyAdmin(admin.ModelAdmin):
     list_filter = ("measure", "opened_at", "closed_at")
     search_fields = ("title", "slug", "summary", "organisers__username")
     date_hierarchy = "created"
-    filter_horizontal = ("organisers",)
+    autocomplete_fields = ("organisers",)
     changeable = ("title", "summary", "description", "licence", "source", "system", "organisers")
     facts = ("phase", "rows_per_part", "sha256_of_parts", "created", "opened_at", "closed_at")
     hidden = ("id", "parts", "base_model")

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from fairness.rates import MEASURES
@@ -30,6 +31,12 @@ def private_path(instance: models.Model, filename: str) -> str:
     return f"{instance._meta.model_name}/{uuid.uuid4().hex}"
 
 
+def count_of(rows: models.QuerySet) -> models.Expression:
+    """How many rows of a correlated queryset there are, as a column."""
+    counted = rows.order_by().values("bounty").annotate(n=models.Count("pk")).values("n")
+    return Coalesce(Subquery(counted), 0)
+
+
 class BountyQuerySet(models.QuerySet):
     def visible_to(self, user) -> "BountyQuerySet":
         """Opened bounties are public; a draft is its organisers' and the operators'."""
@@ -45,9 +52,10 @@ class BountyQuerySet(models.QuerySet):
 
     def with_counts(self) -> "BountyQuerySet":
         """Teams and accepted finds of each, as lists show them."""
+        # Counted apart: joined, every team would meet every submission.
         return self.annotate(
-            n_teams=models.Count("teams", distinct=True),
-            n_accepted=models.Count("submissions", filter=Q(submissions__accepted=True), distinct=True),
+            n_teams=count_of(Team.objects.filter(bounty=OuterRef("pk"))),
+            n_accepted=count_of(Submission.objects.filter(bounty=OuterRef("pk"), accepted=True)),
         )
 
     def taking_submissions(self) -> "BountyQuerySet":

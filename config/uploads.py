@@ -1,0 +1,24 @@
+"""How much a page takes: a body that is too large is refused before a byte of it is read."""
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.core.files.uploadhandler import FileUploadHandler
+
+TOO_BIG = "The request's body is larger than what is taken."
+
+
+class CappedUpload(FileUploadHandler):
+    """A table and a model for those who are signed in; strangers have nothing to upload."""
+
+    def handle_raw_input(self, input_data, META, content_length, boundary, encoding=None) -> None:
+        cap = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        if self.request is not None and self.request.user.is_authenticated:
+            cap += settings.TABLE_MAX_BYTES + settings.MODEL_MAX_BYTES
+        if content_length > cap:
+            raise RequestDataTooBig(TOO_BIG)
+
+    def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
+        return raw_data
+
+    def file_complete(self, file_size: int) -> None:
+        return None

@@ -1,0 +1,38 @@
+"""A body that is too large is refused unread."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from tests.conftest import as_upload, lending_table
+
+
+@pytest.fixture
+def small_caps(settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = settings.TABLE_MAX_BYTES = settings.MODEL_MAX_BYTES = 1000
+
+
+def send(client, rows: int):
+    return client.post(reverse("bounty:new"), {"title": "Loans", "table": as_upload(lending_table(rows))})
+
+
+def test_a_table_within_the_cap_is_taken(client, cast):
+    client.force_login(cast.owner)
+    assert send(client, 20).status_code == 302
+
+
+def test_a_body_over_the_caps_is_refused(client, cast, small_caps):
+    client.force_login(cast.owner)
+    assert send(client, 4000).status_code == 400
+
+
+def test_a_table_over_its_cap_gets_a_sentence(client, cast, small_caps):
+    client.force_login(cast.owner)
+    answer = send(client, 60)
+    assert answer.status_code == 200 and "at most 1,000 are taken" in answer.content.decode()
+
+
+def test_what_strangers_send_is_not_read_when_it_is_large(db, small_caps):
+    client = Client(enforce_csrf_checks=True)
+    assert send(client, 60).status_code == 400
+    assert send(client, 1).status_code == 403
