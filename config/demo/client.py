@@ -43,9 +43,10 @@ class Client:
             with DIRECT.open(request, timeout=30) as answer:
                 return answer.read()
         except HTTPError as error:
-            raise ApiError(
-                f"{error.code} for {path}: {error.read().decode(errors='replace')[:500]}"
-            ) from error
+            said = error.read().decode(errors="replace")[:500]
+            raise ApiError(f"The API answers {error.code} for {path}: {said}") from error
+        except URLError as error:
+            raise ApiError(f"No site answers at {self.url} ({error.reason}).") from error
 
 
 def multipart(fields: dict[str, str], files: dict[str, tuple[str, bytes]]) -> tuple[bytes, str]:
