@@ -78,7 +78,7 @@ def schema_of(bounty: Bounty) -> tuple[Column, ...]:
 
 
 def part(bounty: Bounty, name: str) -> Part:
-    return _part(*_records(bounty, name))
+    return read_part(*records(bounty, name))
 
 
 def sample_part(bounty: Bounty) -> Part:
@@ -86,12 +86,12 @@ def sample_part(bounty: Bounty) -> Part:
 
 
 def sample_table(bounty: Bounty) -> FeatureTable:
-    return _feature_table(schema_of(bounty), _records(bounty, "sample")[:1])
+    return _feature_table(schema_of(bounty), records(bounty, "sample")[:1])
 
 
 def hidden_table(bounty: Bounty) -> FeatureTable:
     """Both hidden halves' features at once: what the sandbox is given."""
-    halves = (_records(bounty, "leaderboard")[0], _records(bounty, "final")[0])
+    halves = (records(bounty, "leaderboard")[0], records(bounty, "final")[0])
     return _feature_table(schema_of(bounty), halves)
 
 
@@ -111,14 +111,14 @@ def unpack(bits: bytes, rows: int) -> np.ndarray:
     return np.unpackbits(np.frombuffer(bits, np.uint8), count=rows).astype(bool)
 
 
-def _records(bounty: Bounty, name: str) -> tuple[tuple, tuple]:
+def records(bounty: Bounty, name: str) -> tuple[tuple, tuple]:
     """Hashable records of a part's two files: the key under which their content is kept."""
     stored = bounty.parts[name]
     return tuple(stored[FEATURES].items()), tuple(stored[TRUTH].items())
 
 
 @lru_cache(maxsize=8)
-def _part(features: tuple, truth: tuple) -> Part:
+def read_part(features: tuple, truth: tuple) -> Part:
     return Part(fetch(dict(features)), fetch(dict(truth)))
 
 

@@ -1,21 +1,48 @@
-"""What the public sample shows: everything here may be seen by everyone who sees the bounty."""
+"""What the public sample shows: everything here may be seen by everyone who sees the bounty.
 
-from dataclasses import asdict
+What costs time is kept by the records of the prepared data, so that pages only read.
+"""
+
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
 
+from fairness.figures import Distribution, GroupRates, show_distribution, show_group_rates
 from fairness.gaps import compare, rate_of
 from fairness.slices import quoted_name
 from fairness.verdict import Evidence
 
 from .models import Bounty
-from .parts import evidence_of, sample_part
-from .parts import part as stored_part
+from .parts import evidence_of, read_part, records, sample_part
 
 VALUES_HINTED = 6
-# Of a column with more values than this, the most frequent are described.
-GROUPS_SHOWN = 20
+HINT_CHARACTERS = 30
+
+
+@dataclass(frozen=True)
+class Column:
+    """A visible column: how its values are spread, and how many rows lack one."""
+
+    name: str
+    dtype: str
+    distribution: Distribution
+
+    @property
+    def about(self) -> str:
+        missing = self.distribution.missing
+        return (
+            f"{self.dtype}, {missing:,} of {self.distribution.rows:,} rows missing" if missing else self.dtype
+        )
+
+
+@dataclass(frozen=True)
+class RuleHelp:
+    """Beside the rule editor: each column as SQL writes it and its values, and a rule true of somebody."""
+
+    columns: tuple[dict, ...]
+    example: str
 
 
 def describe(bounty: Bounty, mask: np.ndarray) -> dict:
@@ -29,11 +56,26 @@ def describe(bounty: Bounty, mask: np.ndarray) -> dict:
 
 def overview(bounty: Bounty, name: str = "sample") -> dict:
     """The measure, the model's error and the best constant's on one part; only the sample's is for all."""
-    return summary(stored_part(bounty, name).truth)
+    return _overview(records(bounty, name))
+
+
+def columns(bounty: Bounty, schema: list[dict]) -> list[Column]:
+    """The columns named by a part of the bounty's schema."""
+    key = records(bounty, "sample")
+    return [Column(**column, distribution=_distribution(key, column["name"])) for column in schema]
+
+
+def rates_by_group(bounty: Bounty, column: str) -> GroupRates:
+    """The measure by the values of a declared group column, worst first; small groups keep their row."""
+    return _rates_by_group(records(bounty, "sample"), column, bounty.min_rows)
+
+
+def rule_help(bounty: Bounty) -> RuleHelp:
+    return _rule_help(records(bounty, "sample"))
 
 
 def summary(truth: pl.DataFrame) -> dict:
-    """The same of a part's labels and predictions, before or after they are stored."""
+    """What `overview` says, of a part's labels and predictions before or after they are stored."""
     evidence = evidence_of(truth)
     everyone = np.ones(truth.height, dtype=bool)
     label, prediction = truth["label"].to_numpy(), truth["prediction"].to_numpy()
@@ -55,60 +97,71 @@ def plain_errors(evidence: Evidence, wrong: np.ndarray) -> Evidence:
     return Evidence(wrong.astype(float), np.ones(len(wrong)), evidence.clusters, evidence.weights)
 
 
-def column_hints(bounty: Bounty) -> list[dict]:
-    """Beside the rule editor: each column as SQL writes it, and what values it has."""
-    features = sample_part(bounty).features
-    return [
-        {"name": name, "sql": quoted_name(name), "hint": hint(features[name])}
-        for name in (column["name"] for column in bounty.schema)
-    ]
+@lru_cache(maxsize=256)
+def _overview(key: tuple) -> dict:
+    return summary(read_part(*key).truth)
+
+
+@lru_cache(maxsize=2048)
+def _distribution(key: tuple, column: str) -> Distribution:
+    return show_distribution(read_part(*key).features[column])
+
+
+@lru_cache(maxsize=512)
+def _rates_by_group(key: tuple, column: str, min_rows: int) -> GroupRates:
+    part = read_part(*key)
+    evidence = part.evidence
+    return show_group_rates(
+        part.features[column],
+        evidence.errors,
+        evidence.exposure,
+        weights=evidence.weights,
+        clusters=evidence.clusters,
+        min_rows=min_rows,
+    )
+
+
+@lru_cache(maxsize=256)
+def _rule_help(key: tuple) -> RuleHelp:
+    features = read_part(*key).features
+    examples = [text for text in map(example, features) if text]
+    return RuleHelp(
+        tuple({"name": c.name, "sql": quoted_name(c.name), "hint": hint(c)} for c in features),
+        " AND ".join(examples[:2]),
+    )
 
 
 def hint(column: pl.Series) -> str:
+    """The values a column has, in few words."""
     known = column.drop_nulls()
     if known.is_empty():
         return "always missing"
     if column.dtype == pl.String:
-        values = known.value_counts(sort=True)[column.name].head(VALUES_HINTED).to_list()
-        more = ", …" if known.n_unique() > VALUES_HINTED else ""
-        return ", ".join(f"'{value[:30]}'" for value in values) + more
+        counts = (
+            known.alias("value").value_counts(name="rows").sort("rows", "value", descending=[True, False])
+        )
+        shown = [sql_text(shorten(value)) for value in counts["value"].head(VALUES_HINTED)]
+        return ", ".join([*shown, "…"] if len(counts) > VALUES_HINTED else shown)
     distinct = known.unique().sort()
     if len(distinct) <= VALUES_HINTED:
-        return ", ".join(f"{value:g}" for value in distinct)
-    return f"{distinct[0]:g} to {distinct[-1]:g}"
+        return ", ".join(f"{value:.10g}" for value in distinct)
+    return f"{distinct[0]:.10g} to {distinct[-1]:.10g}"
 
 
-def example_rule(bounty: Bounty) -> str:
-    """Two conditions on this bounty's own columns, true of somebody."""
-    features = sample_part(bounty).features
-    conditions = []
-    for column in bounty.schema:
-        known = features[column["name"]].drop_nulls()
-        if known.is_empty():
-            continue
-        value = known.mode().sort()[0]
-        if column["dtype"] == "text":
-            conditions.append(f"{quoted_name(column['name'])} = '{value.replace(chr(39), chr(39) * 2)}'")
-        elif known.n_unique() > VALUES_HINTED:
-            conditions.append(f"{quoted_name(column['name'])} < {known.median():g}")
-    return " AND ".join(conditions[:2])
+def example(column: pl.Series) -> str:
+    """A condition that is true of somebody and not of everybody, where the column has one."""
+    known = column.drop_nulls()
+    if known.n_unique() < 2:
+        return ""
+    if column.dtype == pl.String:
+        return f"{quoted_name(column.name)} = {sql_text(known.mode().sort()[0])}"
+    middle = known.median()
+    return f"{quoted_name(column.name)} {'<' if known.min() < middle else '>'} {middle:.4g}"
 
 
-def group_rates(bounty: Bounty, column: str) -> list[dict]:
-    """The measure by the values of a declared group column, worst first; small groups keep their row."""
-    part = sample_part(bounty)
-    values = part.features[column].cast(pl.String)
-    shown = values.value_counts(sort=True)[column].head(GROUPS_SHOWN)
-    evidence = part.evidence
-    rows = []
-    for value in shown:
-        mask = (values.is_null() if value is None else values == value).fill_null(False).to_numpy()
-        rate = asdict(rate_of(evidence, mask))
-        rows.append(
-            {
-                "value": "not given" if value is None else value,
-                "is_small": rate["rows"] < bounty.min_rows,
-                **rate,
-            }
-        )
-    return sorted(rows, key=lambda row: (row["is_small"], -(row["rate"] or 0)))
+def shorten(value: str) -> str:
+    return value if len(value) <= HINT_CHARACTERS else f"{value[: HINT_CHARACTERS - 1]}…"
+
+
+def sql_text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"

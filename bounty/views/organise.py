@@ -16,7 +16,7 @@ from ..csv_export import csv_lines
 from ..forms import NewBountyForm, SettingsForm, SubmissionFilter, TableForm, TextsForm
 from ..intake import IntakeError
 from ..models import PARTS, Bounty, Submission
-from ..sample import group_rates
+from ..sample import rates_by_group
 
 PAGE_SIZE = 50
 PART_NAMES = {"sample": "Public sample", "leaderboard": "Leaderboard half", "final": "Final half"}
@@ -70,7 +70,7 @@ def manage(request: HttpRequest, slug: str) -> HttpResponse:
             {"label": PART_NAMES[name], **bounty.parts[name]} for name in PARTS if name in bounty.parts
         ],
         "groups": [
-            {"column": name, "rows": group_rates(bounty, name)}
+            {"column": name, "rows": rates_by_group(bounty, name).table}
             for name in (bounty.group_columns if bounty.is_prepared else ())
         ],
         "verdicts_used": bounty.submissions.using_verdicts().count(),

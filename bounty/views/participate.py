@@ -34,8 +34,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
         "form": form,
         "quota": intake.quota_of(bounty, context["team"]),
         "unfinished_cap": intake.UNFINISHED_PER_TEAM,
-        "columns": sample.column_hints(bounty),
-        "example": sample.example_rule(bounty),
+        "rule_help": sample.rule_help(bounty),
     }
     return render(request, "bounty/submit.html", context, status=400 if form.errors else 200)
 

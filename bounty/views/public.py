@@ -12,6 +12,7 @@ from ..standings import standings
 
 TEAMS_ON_A_PAGE = 100
 BOUNTIES_ON_A_PAGE = 24
+COLUMNS_ON_A_PAGE = 24
 PART_NAMES = {"sample": "Public sample", "leaderboard": "Leaderboard half", "final": "Final half"}
 
 
@@ -57,13 +58,17 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def data(request: HttpRequest, slug: str) -> HttpResponse:
+    """The public sample: rates by declared group on the first page, then a page of columns at a time."""
     bounty = visible_bounty(request, slug)
     context = frame(request, bounty)
     if bounty.is_prepared:
+        page = Paginator(bounty.schema, COLUMNS_ON_A_PAGE).get_page(request.GET.get("page"))
+        groups = bounty.group_columns if page.number == 1 else ()
         context |= {
             "facts": sample.overview(bounty),
-            "columns": sample.columns(bounty),
-            "groups": [sample.rates_by_group(bounty, name) for name in bounty.group_columns],
+            "groups": [{"column": name, **vars(sample.rates_by_group(bounty, name))} for name in groups],
+            "page": page,
+            "columns": sample.columns(bounty, list(page)),
         }
     return render(request, "bounty/data.html", context)
 
@@ -73,8 +78,10 @@ def leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
     rows = standings(bounty)
     page = Paginator(rows, TEAMS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = frame(request, bounty, page=page, teams=len(rows), accepted=sum(row.accepted for row in rows))
-    mine = context["team"]
-    context["own_row"] = next((row for row in rows if mine and row.team == mine.name), None)
+    context["last_verdict"] = bounty.submissions.filter(accepted__isnull=False).order_by("finished").last()
+    own = next((row for row in rows if context["team"] and row.team == context["team"].name), None)
+    if own and own not in page.object_list:
+        context["own_row"] = own
     return render(request, "bounty/leaderboard.html", context)
 
 
