@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+
+from config.embedded import socket_folder
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 NOT_OURS = {"DATABASE_URL", "CELERY_BROKER_URL", "SECRET_KEY", "SITE_URL", "PORT", "DJANGO_SETTINGS_MODULE"}
@@ -50,7 +53,9 @@ def run_demo(data: Path) -> SimpleNamespace:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    return tmp_path_factory.mktemp("demo")
+    folder = tmp_path_factory.mktemp("demo")
+    yield folder
+    shutil.rmtree(socket_folder(folder), ignore_errors=True)
 
 
 @pytest.fixture(scope="module")
