@@ -17,8 +17,9 @@ LABEL, PREDICTION = "income", "predicted_income"
 NUMBERS = ["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"]
 TEXTS = ["workclass", "occupation", "marital_status"]
 GROUPS = ["sex", "race"]
-# Columns that say who people are, rather than what they own or do.
-PEOPLE = ["age", "sex", "race", "marital_status", "relationship", "education_num"]
+# Columns that say who people are. With all inputs of the model anyone could tell whom it turns down, and that
+# group holds every false rejection there is.
+VISIBLE = ["age", "sex", "race", "marital_status", "relationship", "education_num"]
 # The file renames some of the columns of the original; here they have their own names again.
 ORIGINAL_NAMES = {
     "education-num": "education_num",
@@ -67,7 +68,7 @@ def build() -> DemoBounty:
             "favourable_label": ">50K",
             "label_column": LABEL,
             "prediction_column": PREDICTION,
-            "visible_columns": [*NUMBERS, *TEXTS, "relationship", *GROUPS],
+            "visible_columns": VISIBLE,
             "group_columns": [*GROUPS, "marital_status"],
             "sample_share": SAMPLE_SHARE,
             "leaderboard_share": LEADERBOARD_SHARE,

@@ -11,7 +11,7 @@ from .sample import Sample
 ORGANISER, ADMIN = "olivia", "admin"
 LENDING, CENSUS = lending.SLUG, census.SLUG
 YES_OR_NO = {"depth": 1, "columns": lending.YES_OR_NO}
-WHO = {"depth": 2, "columns": census.PEOPLE}
+WHO = {"depth": 2, "columns": None}
 HISPANIC_WOMEN = "race = 'hispanic' AND sex = 'female'"
 FEW_MORE = "({}) OR dep >= 5"
 
@@ -46,14 +46,6 @@ def found(search: dict, template: str = "{}") -> Callable[[Sample], str]:
     return lambda sample: template.format(sample.best_slice(**search).rule)
 
 
-def fitted(learn: Callable[[Sample, list[str]], bytes]) -> Callable[[Sample], bytes]:
-    """A model of the errors from columns that say who people are.
-
-    From all columns it would learn to tell whom the model rejects, which is where all false rejections are.
-    """
-    return lambda sample: learn(sample, census.PEOPLE)
-
-
 # In the order of submission, in which verdicts are given.
 ENTRIES = (
     Entry("ada", LENDING, "rule", "best slice of a search", found(YES_OR_NO), "accepted"),
@@ -61,10 +53,10 @@ ENTRIES = (
     Entry("mallory", LENDING, "skops", "runs a shell command", payloads.shell_command, "forbidden_type"),
     Entry("ada", CENSUS, "rule", "best slice of a search", found(WHO), "accepted"),
     Entry("dara", LENDING, "rule", "Black or Hispanic applicants", rule("race <> 'white'"), "not_proven"),
-    Entry("ben", CENSUS, "onnx", "decision tree of the errors", fitted(payloads.onnx_tree), "accepted"),
+    Entry("ben", CENSUS, "onnx", "decision tree of the errors", payloads.onnx_tree, "accepted"),
     Entry("gus", LENDING, "rule", "the same slice again", found(YES_OR_NO, "NOT (NOT ({}))"), "nothing_new"),
     Entry("emil", LENDING, "rule", "Hispanic women", rule(HISPANIC_WOMEN), "too_little_exposure"),
-    Entry("chloe", CENSUS, "skops", "regression on the errors", fitted(payloads.skops_pipeline), "accepted"),
+    Entry("chloe", CENSUS, "skops", "regression on the errors", payloads.skops_pipeline, "accepted"),
     Entry("fay", LENDING, "onnx", "above the average obrat", payloads.above_mean, "depends_on_other_rows"),
     Entry("emil", CENSUS, "rule", "under 21", rule("age < 21"), "too_little_exposure"),
     Entry("hana", LENDING, "rule", "the slice and some more", found(YES_OR_NO, FEW_MORE), "nothing_new"),

@@ -19,32 +19,31 @@ from .sample import MIN_ROWS, Sample
 OPSET, IR_VERSION = 17, 9
 
 
-def onnx_tree(sample: Sample, columns: list[str]) -> bytes:
+def onnx_tree(sample: Sample) -> bytes:
     """A decision tree that learned where the model errs: 1 in leaves where it errs more often than not."""
     tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=MIN_ROWS, random_state=RANDOM_STATE)
-    pipeline = fit(sample, columns, SimpleImputer(strategy="median"), tree)
+    pipeline = fit(sample, SimpleImputer(strategy="median"), tree)
     inputs = [
         (name, StringTensorType([None, 1]) if name in sample.texts else FloatTensorType([None, 1]))
-        for name in columns
+        for name in sample.features.columns
     ]
     model = to_onnx(pipeline, initial_types=inputs, options={id(tree): {"zipmap": False}})
     return model.SerializeToString()
 
 
-def skops_pipeline(sample: Sample, columns: list[str]) -> bytes:
+def skops_pipeline(sample: Sample) -> bytes:
     """Logistic regression on the same question."""
     prepare = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    return skops.io.dumps(fit(sample, columns, prepare, LogisticRegression()))
+    return skops.io.dumps(fit(sample, prepare, LogisticRegression()))
 
 
-def fit(sample: Sample, columns: list[str], numbers: object, classifier: object) -> Pipeline:
-    texts = [name for name in columns if name in sample.texts]
+def fit(sample: Sample, numbers: object, classifier: object) -> Pipeline:
     prepare = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), texts),
-        (numbers, [name for name in columns if name not in texts]),
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), sample.texts),
+        (numbers, sample.numbers),
     )
     frame, wrong = sample.to_learn_from()
-    return make_pipeline(prepare, classifier).fit(frame[columns], wrong.astype(int))
+    return make_pipeline(prepare, classifier).fit(frame, wrong.astype(int))
 
 
 def above_mean(sample: Sample) -> bytes:
