@@ -27,12 +27,12 @@ USUAL_GROUPS = {"sex", "gender", "race", "ethnicity", "age_group", "nationality"
 MEANINGS = {
     "error": "How often the prediction is wrong, in either direction.",
     "false_rejection": (
-        "Of those who should have had the favourable outcome, how many were denied it. Show columns that say who "
-        "people are, not all inputs of the model: whoever can work out its answers can name all it rejects."
+        "Of those who should have had the favourable outcome, how many were denied it. Show columns that say "
+        "who people are, not all inputs of the model: whoever can work out its answers names all it rejects."
     ),
     "false_acceptance": (
-        "Of those who should not have had the favourable outcome, how many were given it. As above, show columns "
-        "that say who people are."
+        "Of those who should not have had the favourable outcome, how many were given it. As above, show "
+        "columns that say who people are."
     ),
 }
 
