@@ -1,4 +1,3 @@
-import time
 from fractions import Fraction
 from math import comb
 
@@ -297,16 +296,3 @@ def test_evidence_that_cannot_be_judged_is_refused(arguments, says):
 def test_a_mask_or_level_that_cannot_be_judged_is_refused(group, level, says):
     with pytest.raises(ValueError, match=says):
         judge_find(THOUSAND, group, [], level)
-
-
-def test_a_find_on_100_000_rows_with_50_earlier_ones_is_judged_in_milliseconds():
-    rng = np.random.default_rng(0)
-    evidence = Evidence((rng.random(100_000) < 0.1).astype(float), np.ones(100_000))
-    group = rng.random(100_000) < 0.2
-    earlier = [rng.random(100_000) < 0.03 for _ in range(50)]
-    taken = []
-    for _ in range(10):
-        start = time.process_time()
-        judge_find(evidence, group, earlier, LEVEL)
-        taken.append(time.process_time() - start)
-    assert min(taken) < 0.015
