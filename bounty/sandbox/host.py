@@ -9,7 +9,7 @@ import numpy as np
 
 from . import answers
 from .codes import FORMATS, Rejected, SandboxFailure, detail
-from .process import Request, Zygote
+from .process import Inputs, Request, Zygote
 from .table import FeatureTable
 from .watch import Ended
 
@@ -73,7 +73,7 @@ class Sandbox:
             cpu_seconds=math.ceil(wall_seconds) + 1,
         )
         ended = self._run(
-            request, (table.block(order), payload), wall_seconds, answers.max_message_bytes(len(table))
+            request, (table.block(order), [payload]), wall_seconds, answers.max_message_bytes(len(table))
         )
         log = readable(ended.log)
         try:
@@ -87,9 +87,7 @@ class Sandbox:
             raise
         return Output(values if order is None else in_place(values, order), ended.seconds, log)
 
-    def _run(
-        self, request: Request, inputs: tuple[bytes, bytes], wall_seconds: float, message_bytes: int
-    ) -> Ended:
+    def _run(self, request: Request, inputs: Inputs, wall_seconds: float, message_bytes: int) -> Ended:
         with self._lock:
             try:
                 zygote = self._living_zygote()

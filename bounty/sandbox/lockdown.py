@@ -34,9 +34,9 @@ F_GETFD, F_GETFL, F_DUPFD_CLOEXEC = 1, 3, 1030
 
 CALLS = """
     read readv pread64 write writev close lseek
-    munmap mremap madvise brk mincore msync
+    munmap mremap madvise brk
     rt_sigaction rt_sigprocmask rt_sigreturn sigaltstack restart_syscall
-    futex set_robust_list rseq membarrier sched_yield getcpu
+    futex set_robust_list rseq sched_yield getcpu
     exit exit_group getpid gettid
     nanosleep clock_nanosleep clock_gettime clock_getres gettimeofday time
     getrandom getrusage times sysinfo getrlimit poll ppoll

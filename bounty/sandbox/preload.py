@@ -3,6 +3,10 @@
 import importlib
 import pkgutil
 
+from onnx import TensorProto, helper
+
+from .formats.onnx_model import start_session
+
 STANDARD = """
     abc array ast base64 bisect calendar cmath codecs collections collections.abc colorsys contextlib copy csv
     dataclasses datetime decimal difflib enum fractions functools hashlib heapq html inspect io itertools json
@@ -21,11 +25,21 @@ WHOLE = "narwhals pandas sklearn"
 NOT_FOR_USE = {"_build_utils", "conftest", "experimental", "tests", "this"}
 
 
-def import_all() -> None:
+def warm_up() -> None:
+    """Imports, and one session: onnxruntime takes longer over its first than over a model."""
     for module in f"{STANDARD} {LIBRARIES}".split():
         importlib.import_module(module)
     for package in WHOLE.split():
         import_package(package)
+    start_session(smallest_model())
+
+
+def smallest_model() -> bytes:
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N"])
+    answer = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["N"])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "smallest", [value], [answer])
+    opsets = [helper.make_opsetid("", 18)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
 
 
 def import_package(name: str) -> None:

@@ -40,6 +40,10 @@ ENVIRONMENT = {
 }
 
 
+# What a child gets, each in pieces: the block of rows, and the payload.
+Inputs = tuple[list[bytes | memoryview], list[bytes]]
+
+
 @dataclass(frozen=True)
 class Request:
     format: str
@@ -88,9 +92,7 @@ class Zygote:
             self._process.kill()
             self._process.wait()
 
-    def run(
-        self, request: Request, inputs: tuple[bytes, bytes], wall_seconds: float, message_bytes: int
-    ) -> Ended:
+    def run(self, request: Request, inputs: Inputs, wall_seconds: float, message_bytes: int) -> Ended:
         """One child from fork to death. After a SandboxFailure or OSError this zygote is of no more use."""
         with ExitStack() as ours:
             result, log = self._send(request, inputs, ours)
@@ -100,7 +102,7 @@ class Zygote:
             ceilings = Ceilings(wall_seconds, self._resident + request.memory_bytes, message_bytes)
             return watch(self._control, result, log, message["pid"], ceilings, stop=lambda: kill(child))
 
-    def _send(self, request: Request, inputs: tuple[bytes, bytes], ours: ExitStack) -> tuple[int, int]:
+    def _send(self, request: Request, inputs: Inputs, ours: ExitStack) -> tuple[int, int]:
         """The reading ends of the child's two pipes; what was sent is closed here."""
         with ExitStack() as theirs:
             readers, descriptors = [], []
@@ -110,8 +112,8 @@ class Zygote:
                 theirs.callback(os.close, writer)
                 readers.append(reader)
                 descriptors.append(writer)
-            for data in inputs:
-                descriptors.append(sealed(data))
+            for pieces in inputs:
+                descriptors.append(sealed(pieces))
                 theirs.callback(os.close, descriptors[-1])
             socket.send_fds(self._control, [json.dumps(asdict(request)).encode()], descriptors)
         return readers[0], readers[1]
@@ -124,12 +126,13 @@ class Zygote:
         return json.loads(data), descriptors[0] if descriptors else -1
 
 
-def sealed(data: bytes) -> int:
+def sealed(pieces: list[bytes | memoryview]) -> int:
     """A memory file that nobody can change any more, made for one child."""
     descriptor = os.memfd_create("input", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    view = memoryview(data)
-    while view:
-        view = view[os.write(descriptor, view) :]
+    for piece in pieces:
+        view = memoryview(piece)
+        while view:
+            view = view[os.write(descriptor, view) :]
     fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
     return descriptor
 

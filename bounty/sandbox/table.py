@@ -62,16 +62,19 @@ class FeatureTable:
     @property
     def working_bytes(self) -> int:
         """Room a child needs for the rows alone: the block, arrays and frames made of it, strings."""
-        return 4 * len(self._in_order) + TEXT_BYTES * self._arrays.codes.size
+        arrays = self._arrays
+        block = len(self._header) + arrays.numbers.nbytes + arrays.codes.nbytes
+        return 4 * block + TEXT_BYTES * arrays.codes.size
 
-    def block(self, order: np.ndarray | None = None) -> bytes:
-        return self._in_order if order is None else self._pack(order)
+    def block(self, order: np.ndarray | None = None) -> list[bytes | memoryview]:
+        """The bytes in pieces, so that those in the table's order need not be copied."""
+        arrays = [self._arrays.numbers, self._arrays.codes]
+        if order is not None:
+            arrays = [np.take(array, order, axis=1) for array in arrays]
+        return [self._header, *(memoryview(array).cast("B") for array in arrays if array.size)]
 
     @cached_property
-    def _in_order(self) -> bytes:
-        return self._pack(slice(None))
-
-    def _pack(self, order: np.ndarray | slice) -> bytes:
+    def _header(self) -> bytes:
         arrays = self._arrays
         header = json.dumps(
             {
@@ -80,13 +83,7 @@ class FeatureTable:
                 "texts": arrays.texts,
             }
         ).encode()
-        parts = (
-            len(header).to_bytes(8, "little"),
-            header.ljust(numbers_start(len(header)) - 8),
-            arrays.numbers[:, order].tobytes(),
-            arrays.codes[:, order].tobytes(),
-        )
-        return b"".join(parts)
+        return len(header).to_bytes(8, "little") + header.ljust(numbers_start(len(header)) - 8)
 
 
 def numbers_start(header_bytes: int) -> int:

@@ -21,7 +21,7 @@ MAX_REQUEST_BYTES = 4096
 def main() -> None:
     """The socket's descriptor is the last argument."""
     control = socket.socket(fileno=int(sys.argv[-1]))
-    preload.import_all()
+    preload.warm_up()
     gc.collect()
     gc.freeze()
     send(control, {"landlock": landlock_version()})

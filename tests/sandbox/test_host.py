@@ -1,6 +1,7 @@
 """The host outlives everything: dead zygotes, killed workers, interrupts, forks, threads."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,11 +13,14 @@ import numpy as np
 import pytest
 
 from bounty.sandbox import Rejected, Sandbox, SandboxFailure
+from bounty.sandbox.lockdown import UNUSED_IDS
+from bounty.sandbox.watch import Ceilings, Ended, over
 
 from .arena import children, table, zygote_pid
 
 ROOT = Path(__file__).parents[2]
 GOOD = b"x > 0"
+AS_ROOT = os.geteuid() == 0
 
 
 @pytest.fixture
@@ -176,6 +180,48 @@ def test_runs_from_many_threads_do_not_mix(sandbox):
     for thread in threads:
         thread.join()
     assert all((results[n] == sandbox.run("rule", GOOD, tables[n]).values).all() for n in range(8))
+
+
+def test_a_child_seen_from_outside(sandbox, rows):
+    sandbox.start()
+    running = threading.Thread(target=run_into_the_wall, args=(sandbox, rows))
+    running.start()
+    zygote = zygote_pid(sandbox)
+    assert wait_for(lambda: any(is_locked(child) for child in children(zygote)))
+    child = children(zygote)[0]
+    status = dict(line.split(":\t", 1) for line in Path(f"/proc/{child}/status").read_text().splitlines())
+    limits = Path(f"/proc/{child}/limits").read_text()
+    opened = open_files(child) if AS_ROOT else []
+    running.join()
+    assert status["NoNewPrivs"] == "1"
+    assert status["Threads"] == "1"
+    assert {status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {"0" * 16}
+    for limit in ("file size", "core file size", "locked memory", "msgqueue size"):
+        assert re.search(rf"^Max {limit} +0 +0 ", limits, re.M), limit
+    if AS_ROOT:
+        assert len(set(status["Uid"].split())) == 1
+        assert int(status["Uid"].split()[0]) in UNUSED_IDS
+        assert int(status["Gid"].split()[0]) in UNUSED_IDS
+        assert not status["Groups"].strip()
+        assert opened == ["/dev/null", "pipe", "pipe", "pipe", "pipe"]
+
+
+def open_files(pid: int) -> list[str]:
+    return sorted(str(fd.readlink()).split(":")[0] for fd in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def run_into_the_wall(sandbox, rows) -> None:
+    with pytest.raises(Rejected, match="too_slow"):
+        sandbox.run("python", b"import time\ntime.sleep(60)", rows, wall_seconds=1.5)
+
+
+def test_the_ceilings_of_a_watched_child():
+    ceilings = Ceilings(wall_seconds=2.0, resident_bytes=1000, message_bytes=10)
+    assert over(ceilings, Ended(seconds=2.0), resident=1000) == ""
+    assert over(ceilings, Ended(seconds=2.1), resident=0) == "too_slow"
+    assert over(ceilings, Ended(), resident=1001) == "too_much_memory"
+    assert over(ceilings, Ended(message=bytearray(11)), resident=0) == "too_much_output"
+    assert over(ceilings, Ended(printed=2 << 20), resident=0) == "too_much_output"
 
 
 def test_no_descriptor_is_lost_by_runs_of_any_end(sandbox, rows):

@@ -22,7 +22,7 @@ FRAME = pl.DataFrame(
 
 
 def rows(frame: pl.DataFrame = FRAME, order: np.ndarray | None = None, schema: tuple = SCHEMA) -> Rows:
-    return Rows.from_block(memoryview(FeatureTable(frame, schema).block(order)))
+    return Rows.from_block(memoryview(b"".join(FeatureTable(frame, schema).block(order))))
 
 
 def test_rules_get_the_frame_as_it_was_with_nulls():
