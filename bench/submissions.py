@@ -28,7 +28,7 @@ from django.contrib.auth import get_user_model  # noqa: E402
 from django.core.files.uploadedfile import SimpleUploadedFile  # noqa: E402
 from knox.models import get_token_model  # noqa: E402
 
-from bounty import intake  # noqa: E402
+from bounty import drafts  # noqa: E402
 from bounty.models import Bounty, Status, Submission  # noqa: E402
 
 HIDDEN_ROWS, COLUMNS, SAMPLE_ROWS = 100_000, 20, 10_000
@@ -103,14 +103,14 @@ def open_a_bounty() -> tuple[np.ndarray, Bounty]:
         team_cap=1000,
         daily_cap=1000,
     )
-    upload = intake.upload_table(bounty, SimpleUploadedFile("bench.parquet", buffer.getvalue()))
+    upload = drafts.upload_table(bounty, SimpleUploadedFile("bench.parquet", buffer.getvalue()))
     deadline = time.monotonic() + DEADLINE_SECONDS
     while upload.is_unfinished and time.monotonic() < deadline:
         time.sleep(0.1)
         upload.refresh_from_db()
     if upload.status != Status.SCORED:
         raise SystemExit(f"The table was not prepared: {upload.status} {upload.error_detail}")
-    intake.open_bounty(bounty)
+    drafts.open_bounty(bounty)
     bounty.refresh_from_db()
     return x, bounty
 

@@ -4,7 +4,7 @@ from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from . import intake
+from . import drafts, intake
 from .models import PARTS, Bounty, Check, Masks, Submission, TableUpload, Team
 from .parts import FEATURES, TRUTH
 
@@ -79,7 +79,7 @@ class UploadForm(forms.ModelForm):
         values = super().clean()
         if not self.errors:
             try:
-                self.upload = intake.upload_table(values["bounty"], values["table"], values["model_file"])
+                self.upload = drafts.upload_table(values["bounty"], values["table"], values["model_file"])
             except intake.IntakeError as error:
                 self.add_error(error.field if error.field in self.fields else None, error.detail)
         return values

@@ -4,7 +4,7 @@ from django import forms
 from django.conf import settings
 from django.utils.text import slugify
 
-from .intake import RESERVED_SLUGS, SLUG_RESERVED
+from .drafts import RESERVED_SLUGS, SLUG_RESERVED
 from .models import GROUP_FORMAT_NAMES, Bounty, Status, Submission, TableUpload
 from .preview import column_names
 

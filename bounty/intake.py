@@ -7,41 +7,22 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
-from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from fairness.slices import RuleError, compile_rule
-from fairness.tables import TableError
 
 from . import tasks
-from .models import UNFINISHED, Bounty, Check, Status, Submission, TableUpload, Team
-from .parts import discard, sample_part, schema_of
-from .preview import preview as preview_of
+from .models import UNFINISHED, Bounty, Check, Status, Submission, Team
+from .parts import sample_part, schema_of
 from .sample import describe
 
 UNFINISHED_PER_TEAM = 2
 CHECKS_PER_HOUR = 30
-DRAFTS_PER_USER = 20
-RESERVED_SLUGS = {"new"}
-TEXT_SETTINGS = {"summary", "description", "licence", "source"}
-DATA_SETTINGS = {
-    "measure",
-    "label_column",
-    "prediction_column",
-    "favourable_label",
-    "cluster_column",
-    "weight_column",
-    "visible_columns",
-    "group_columns",
-    "sample_share",
-    "leaderboard_share",
-}
 
 CLOSED = "This bounty takes no submissions: it is {phase}."
 OWN_BOUNTY = "You organise this bounty, so you cannot submit to it."
@@ -63,15 +44,7 @@ FILE_MISSING = "Attach the model's file."
 BOTH_GIVEN = "Send either a rule or a file, to match the format, not both."
 FILE_TOO_BIG = "The file has {size:,} bytes; at most {cap:,} are taken."
 FILE_EMPTY = "The file is empty."
-ALREADY_OPEN = (
-    "This bounty has been opened, so its data and rules are frozen. Make a new bounty for new data."
-)
 NOT_PREPARED = "Upload a table first: the bounty can open when its data is prepared."
-CLOSES_IN_PAST = "The closing date has passed. Choose a later one."
-TABLE_MISSING = "Attach the table: a CSV or Parquet file."
-ROLES_MISSING = "Say which columns hold the label and the prediction; then the data is prepared."
-SLUG_RESERVED = "The address “{slug}” is taken by the site. Choose another."
-TOO_MANY_DRAFTS = "You have {cap} drafts, which is the cap. Open or delete one first."
 
 
 class IntakeError(Exception):
@@ -225,7 +198,7 @@ def submit(
             request_sha256=digest,
             **group.fields(),
         )
-        transaction.on_commit(tasks.work.delay)
+        transaction.on_commit(tasks.work.delay, robust=True)
     return submission, True
 
 
@@ -261,174 +234,5 @@ def check_model(user: AbstractBaseUser, bounty: Bounty, group: Group) -> Check:
         if team.checks.filter(created__gte=Now() - timedelta(hours=1)).count() >= CHECKS_PER_HOUR:
             raise IntakeError("too_many_checks", CHECKS_USED.format(cap=CHECKS_PER_HOUR))
         check = Check.objects.create(team=team, **group.fields())
-        transaction.on_commit(tasks.work.delay)
-    return check
-
-
-# An organiser's bounty
-
-
-def create_bounty(
-    user: AbstractBaseUser, values: dict, table: UploadedFile, model_file: UploadedFile | None = None
-) -> Bounty:
-    """A draft with its table. Columns may be named now or later; with them the table is queued at once.
-
-    Raises ValidationError for values that no bounty may have, by field.
-    """
-    bounty = Bounty(**values)
-    refuse_reserved(bounty)
-    bounty.full_clean(exclude=() if has_roles(bounty) else ("label_column", "prediction_column"))
-    preview = previewed(table, model_file)
-    with transaction.atomic():
-        if Bounty.objects.filter(organisers=user.pk, opened_at=None).count() >= DRAFTS_PER_USER:
-            raise IntakeError("too_many_drafts", TOO_MANY_DRAFTS.format(cap=DRAFTS_PER_USER))
-        bounty.save()
-        bounty.organisers.add(user)
-        add_upload(bounty, table=table, table_name=table.name, model_file=model_file or "", preview=preview)
-    return bounty
-
-
-def save_settings(bounty: Bounty, values: dict) -> Bounty:
-    """Change a draft, or the texts of an opened bounty. What concerns the data prepares it again."""
-    with transaction.atomic():
-        bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
-        changed = {name for name, value in values.items() if getattr(bounty, name) != value}
-        if changed - TEXT_SETTINGS:
-            refuse_opened(bounty)
-        for name in changed:
-            setattr(bounty, name, values[name])
-        refuse_reserved(bounty)
-        bounty.save(update_fields=changed)
-        upload = bounty.uploads.last()
-        stopped = upload is not None and upload.status in (Status.REJECTED, Status.FAILED)
-        if upload is not None and bounty.opened_at is None and (stopped or changed & DATA_SETTINGS):
-            queue_upload(bounty, upload)
-    return bounty
-
-
-def upload_table(
-    bounty: Bounty,
-    table: UploadedFile | None = None,
-    model_file: UploadedFile | None = None,
-    *,
-    keep_model: bool = False,
-) -> TableUpload:
-    """A new table, a new model or both, in place of the ones before. Without a table the last one stays."""
-    preview = previewed(table, model_file)
-    with transaction.atomic():
-        bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
-        refuse_opened(bounty)
-        earlier = bounty.uploads.last()
-        if table is None and earlier is None:
-            raise IntakeError("table_missing", TABLE_MISSING, "table")
-        if table is None:
-            files = {
-                "table": earlier.table.name,
-                "table_name": earlier.table_name,
-                "preview": earlier.preview,
-            }
-        else:
-            files = {"table": table, "table_name": table.name, "preview": preview}
-        if model_file is None and keep_model and earlier is not None:
-            model_file = earlier.model_file.name
-        return add_upload(bounty, **files, model_file=model_file or "")
-
-
-def previewed(table: UploadedFile | None, model_file: UploadedFile | None) -> dict:
-    """The table's preview, once both files are of a size that is taken."""
-    for file, cap, field in (
-        (table, settings.TABLE_MAX_BYTES, "table"),
-        (model_file, settings.MODEL_MAX_BYTES, "model_file"),
-    ):
-        if file is not None and file.size == 0:
-            raise IntakeError("file_empty", FILE_EMPTY, field)
-        if file is not None and file.size > cap:
-            raise IntakeError("file_too_big", FILE_TOO_BIG.format(size=file.size, cap=cap), field)
-    try:
-        return {} if table is None else preview_of(table)
-    except TableError as error:
-        raise IntakeError("bad_table", str(error), "table") from error
-
-
-def has_roles(bounty: Bounty) -> bool:
-    return bool(bounty.label_column and bounty.prediction_column)
-
-
-def add_upload(bounty: Bounty, *, table_name: str, **fields) -> TableUpload:
-    """Save an upload in place of the ones before; a worker still busy with one of them writes nothing."""
-    before = list(bounty.uploads.all())
-    upload = TableUpload.objects.create(bounty=bounty, table_name=table_name[-200:], **fields)
-    in_use = {upload.table.name, upload.model_file.name}
-    bounty.uploads.exclude(pk=upload.pk).delete()
-    delete_files({name for old in before for name in (old.table.name, old.model_file.name)} - in_use)
-    queue_upload(bounty, upload)
-    return upload
-
-
-def queue_upload(bounty: Bounty, upload: TableUpload) -> None:
-    """Prepare the data afresh. A lease the upload had ends here.
-
-    What was prepared before goes at once: prepared data never differs from the settings.
-    """
-    if bounty.is_prepared:
-        transaction.on_commit(partial(discard, bounty.parts), robust=True)
-        bounty.schema, bounty.labels, bounty.parts, bounty.base_model, bounty.random_state = [], [], {}, {}, 0
-        bounty.save(update_fields=["schema", "labels", "parts", "base_model", "random_state"])
-    upload.status, upload.error, upload.error_detail, upload.finished = Status.QUEUED, "", "", None
-    if has_roles(bounty):
         transaction.on_commit(tasks.work.delay, robust=True)
-    else:
-        upload.status, upload.finished = Status.REJECTED, db_now()
-        upload.error, upload.error_detail = "roles_missing", ROLES_MISSING
-    upload.lease, upload.leased_until, upload.started, upload.tries, upload.log = None, None, None, 0, ""
-    upload.save()
-
-
-def delete_files(names: set[str]) -> None:
-    for name in names - {""}:
-        transaction.on_commit(partial(default_storage.delete, name), robust=True)
-
-
-def refuse_opened(bounty: Bounty) -> None:
-    if bounty.opened_at is not None:
-        raise IntakeError("bounty_opened", ALREADY_OPEN)
-
-
-def refuse_reserved(bounty: Bounty) -> None:
-    if bounty.slug in RESERVED_SLUGS:
-        raise IntakeError("slug_reserved", SLUG_RESERVED.format(slug=bounty.slug), "slug")
-
-
-def open_bounty(bounty: Bounty) -> None:
-    """Freeze data and rules and let people in (from the opening date, where there is one).
-
-    The raw table goes: from here on only the prepared parts exist.
-    """
-    with transaction.atomic():
-        bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
-        refuse_opened(bounty)
-        waiting = bounty.uploads.filter(status__in=UNFINISHED).exists()
-        if not bounty.is_prepared or waiting:
-            raise IntakeError("not_prepared", NOT_PREPARED)
-        if bounty.closes_at and bounty.closes_at <= db_now():
-            raise IntakeError("closes_in_past", CLOSES_IN_PAST, "closes_at")
-        Bounty.objects.filter(pk=bounty.pk).update(opened_at=Now())
-        delete_files({upload.table.name for upload in bounty.uploads.all()})
-        bounty.uploads.update(table="", preview={})
-
-
-def close_bounty(bounty: Bounty) -> None:
-    """No more submissions; those that are in are still judged."""
-    Bounty.objects.filter(opened_at__isnull=False, pk=bounty.pk, closed_at__isnull=True).update(
-        closed_at=Now()
-    )
-
-
-def delete_draft(bounty: Bounty) -> None:
-    """Delete a bounty that was never opened, with its files."""
-    with transaction.atomic():
-        bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
-        refuse_opened(bounty)
-        delete_files({name for old in bounty.uploads.all() for name in (old.table.name, old.model_file.name)})
-        transaction.on_commit(partial(discard, bounty.parts), robust=True)
-        bounty.delete()
+    return check

@@ -27,7 +27,8 @@ def secret_key() -> str:
     return os.environ.get("SECRET_KEY") or (key_file.read_text().strip() if key_file.exists() else "")
 
 
-EMBEDDED = embedded_urls(FAULTLINE_DATA)
+GIVEN = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "CELERY_BROKER_URL")}
+URLS = GIVEN if all(GIVEN.values()) else embedded_urls(FAULTLINE_DATA) | {k: v for k, v in GIVEN.items() if v}
 DEBUG = flag("DEBUG")
 SECRET_KEY = secret_key()
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
@@ -89,14 +90,12 @@ TEMPLATES = [
 # Data
 
 DATABASES = {
-    "default": dj_database_url.parse(
-        os.environ.get("DATABASE_URL") or EMBEDDED["DATABASE_URL"], conn_max_age=600, conn_health_checks=True
-    )
+    "default": dj_database_url.parse(URLS["DATABASE_URL"], conn_max_age=600, conn_health_checks=True)
 }
 # knox's own token table is swapped for ours and would only stand in the way.
 MIGRATION_MODULES = {"knox": None}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CELERY_BROKER_URL = os.environ.get("CELERY_BROKER_URL") or EMBEDDED["CELERY_BROKER_URL"]
+CELERY_BROKER_URL = URLS["CELERY_BROKER_URL"]
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -134,6 +133,8 @@ MODEL_MAX_BYTES = 20_000_000
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
+# A wake-up that cannot be sent is not waited for: the reaper sends the next.
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = None

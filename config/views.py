@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from bounty.models import Bounty, Submission
+from bounty.sample import first_look
 
 from .celery import app
 from .forms import TokenForm
@@ -29,8 +30,10 @@ REVOKED = "The token “{name}” is revoked. Whatever used it can no longer sig
 
 def home(request: HttpRequest) -> HttpResponse:
     finds = Submission.objects.filter(accepted=True, bounty__opened_at__isnull=False)
+    bounties = Bounty.objects.taking_submissions().with_counts()[:HOME_BOUNTIES]
     context = {
-        "bounties": Bounty.objects.taking_submissions().with_counts()[:HOME_BOUNTIES],
+        "bounties": bounties,
+        "look": next(filter(None, map(first_look, bounties)), None),
         "finds": finds.select_related("team", "bounty").order_by("-finished")[:HOME_FINDS],
     }
     return render(request, "home.html", context)

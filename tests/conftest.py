@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from bounty import evaluation, intake
+from bounty import drafts, evaluation
 from bounty.models import Bounty
 from bounty.sandbox import Sandbox
 
@@ -119,8 +119,8 @@ def draft_bounty(cast):
 def open_bounty(cast, run_worker):
     """An opened bounty of the owner, its table prepared by the worker."""
     bounty = draft(cast.owner)
-    intake.upload_table(bounty, as_upload(lending_table()))
+    drafts.upload_table(bounty, as_upload(lending_table()))
     run_worker()
-    intake.open_bounty(bounty)
+    drafts.open_bounty(bounty)
     bounty.refresh_from_db()
     return bounty

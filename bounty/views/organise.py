@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from .. import intake
+from .. import drafts
 from ..csv_export import csv_lines
 from ..forms import NewBountyForm, SettingsForm, SubmissionFilter, TableForm, TextsForm
 from ..intake import IntakeError
@@ -47,7 +47,7 @@ def new(request: HttpRequest) -> HttpResponse:
     if form.is_valid():
         values = {name: form.cleaned_data[name] for name in NewBountyForm.Meta.fields}
         try:
-            bounty = intake.create_bounty(
+            bounty = drafts.create_bounty(
                 request.user, values, form.cleaned_data["table"], form.cleaned_data["model_file"]
             )
         except IntakeError as error:
@@ -90,7 +90,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
     form = TextsForm(data, instance=bounty) if opened else SettingsForm(data, instance=bounty, upload=upload)
     if form.is_valid():
         try:
-            bounty = intake.save_settings(bounty, {name: form.cleaned_data[name] for name in form.fields})
+            bounty = drafts.save_settings(bounty, {name: form.cleaned_data[name] for name in form.fields})
         except IntakeError as error:
             show_error(form, error)
         else:
@@ -107,14 +107,14 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 def upload(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
     if bounty.opened_at is not None:
-        messages.error(request, intake.ALREADY_OPEN)
+        messages.error(request, drafts.ALREADY_OPEN)
         return redirect("bounty:manage", slug)
     earlier = bounty.uploads.last()
     form = TableForm(*posted(request), upload=earlier)
     if form.is_valid():
         values = form.cleaned_data
         try:
-            added = intake.upload_table(
+            added = drafts.upload_table(
                 bounty, values["table"], values["model_file"], keep_model=not values.get("remove_model")
             )
         except IntakeError as error:
@@ -129,7 +129,7 @@ def upload(request: HttpRequest, slug: str) -> HttpResponse:
 def open_(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
     try:
-        intake.open_bounty(bounty)
+        drafts.open_bounty(bounty)
     except IntakeError as error:
         messages.error(request, error.detail)
     else:
@@ -140,7 +140,7 @@ def open_(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_POST
 def close(request: HttpRequest, slug: str) -> HttpResponse:
-    intake.close_bounty(own_bounty(request, slug))
+    drafts.close_bounty(own_bounty(request, slug))
     messages.success(request, CLOSED)
     return redirect("bounty:manage", slug)
 
@@ -150,7 +150,7 @@ def close(request: HttpRequest, slug: str) -> HttpResponse:
 def delete(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
     try:
-        intake.delete_draft(bounty)
+        drafts.delete_draft(bounty)
     except IntakeError as error:
         messages.error(request, error.detail)
         return redirect("bounty:manage", slug)

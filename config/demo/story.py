@@ -7,7 +7,7 @@ from pathlib import Path
 from django.core.files.base import ContentFile
 from django.db import transaction
 
-from bounty import intake
+from bounty import drafts
 from bounty.models import UNFINISHED, Bounty, Status, Submission
 
 from . import accounts, census, lending
@@ -61,7 +61,7 @@ def draft(slug: str, organiser) -> None:
     table = ContentFile(demo.table, name=f"{slug}.csv")
     model = ContentFile(demo.model, name=f"{slug}.onnx") if demo.model else None
     with transaction.atomic():
-        bounty = intake.create_bounty(organiser, demo.values, table, model)
+        bounty = drafts.create_bounty(organiser, demo.values, table, model)
         # A fixed split: what the participants find is the same on every machine.
         Bounty.objects.filter(pk=bounty.pk).update(random_state=RANDOM_STATE)
 
@@ -77,7 +77,7 @@ def open_when_prepared(slug: str) -> None:
         time.sleep(PAUSE)
     if upload.status != Status.SCORED:
         raise DemoError(f"The data of {slug} could not be prepared: {upload.error_detail or upload.error}")
-    intake.open_bounty(bounty)
+    drafts.open_bounty(bounty)
 
 
 def sent(entry: Entry):

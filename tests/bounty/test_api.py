@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from bounty import intake
+from bounty import drafts, intake
 from bounty.models import Bounty, Status, Submission
 from config.models import ApiToken
 from tests.api_caller import RULE, Caller
@@ -111,7 +111,7 @@ def test_text_in_the_sample_is_as_the_organiser_gave_it(cast, run_worker):
         home=pl.Series(np.random.default_rng(1).choice(odd, 4000).tolist(), dtype=pl.String)
     )
     bounty = draft(cast.owner)
-    intake.upload_table(bounty, as_upload(table))
+    drafts.upload_table(bounty, as_upload(table))
     run_worker()
     content = Caller(cast.owner).get("bounties/lending/sample/").content
     assert set(pl.read_csv(io.BytesIO(content))["home"]) == set(odd)
@@ -226,7 +226,7 @@ def test_a_repeated_key_gives_the_first_submission_back(caller):
 def test_a_repeated_key_is_answered_also_when_the_bounty_has_closed(caller, open_bounty):
     key = {"Idempotency-Key": "once"}
     first = caller.submit("lending", headers=key)
-    intake.close_bounty(open_bounty)
+    drafts.close_bounty(open_bounty)
     assert caller.submit("lending", headers=key).json()["id"] == first.json()["id"]
     assert caller.submit("lending").status_code == 409
 

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
-from bounty import intake
+from bounty import drafts, intake
 from bounty.models import Bounty, Check, Status, Submission
 from config.models import ApiToken
 from tests.api_caller import RULE, Caller, error_of
@@ -164,7 +164,7 @@ def test_a_bounty_that_is_closed_or_not_yet_open(caller, open_bounty):
     change(open_bounty, opens_at=None, closes_at=timezone.now() - timedelta(seconds=1))
     assert error_of(caller.submit("lending")) == (409, "bounty_closed", None)
     change(open_bounty, closes_at=None)
-    intake.close_bounty(open_bounty)
+    drafts.close_bounty(open_bounty)
     assert error_of(caller.submit("lending")) == (409, "bounty_closed", None)
 
 

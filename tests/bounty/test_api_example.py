@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import resolve
 
-from bounty import intake
+from bounty import drafts
 from bounty.models import Submission
 from config.api_errors import no_such_call
 from config.models import ApiToken
@@ -30,9 +30,9 @@ def failing_bounty(cast, run_worker):
     failed = (table["age"] < 30) & (table["home"] == "rent")
     table = table.with_columns(predicted=pl.when(failed).then(1 - pl.col("approve")).otherwise("predicted"))
     bounty = draft(cast.owner)
-    intake.upload_table(bounty, as_upload(table))
+    drafts.upload_table(bounty, as_upload(table))
     run_worker()
-    intake.open_bounty(bounty)
+    drafts.open_bounty(bounty)
     return bounty
 
 

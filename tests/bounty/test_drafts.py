@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from bounty import evaluation, intake
+from bounty import drafts, evaluation
 from bounty.intake import IntakeError
 from bounty.models import Bounty, Status
 from bounty.preparation import prepare
@@ -18,7 +18,7 @@ ROLES = {"label_column": "approve", "prediction_column": "predicted"}
 @pytest.fixture
 def prepared(cast, run_worker):
     bounty = draft(cast.owner)
-    intake.upload_table(bounty, as_upload(lending_table()))
+    drafts.upload_table(bounty, as_upload(lending_table()))
     run_worker()
     bounty.refresh_from_db()
     return bounty
@@ -35,19 +35,19 @@ def part_files(parts: dict) -> list[str]:
 
 
 def test_a_table_waits_until_its_columns_are_named(cast, run_worker):
-    bounty = intake.create_bounty(cast.owner, VALUES, as_upload(lending_table()))
+    bounty = drafts.create_bounty(cast.owner, VALUES, as_upload(lending_table()))
     upload = bounty.uploads.get()
     assert (upload.status, upload.error) == (Status.REJECTED, "roles_missing")
     assert "label" in upload.error_detail
     assert [column["name"] for column in upload.preview["columns"]][:3] == ["age", "income", "home"]
-    intake.save_settings(bounty, ROLES)
+    drafts.save_settings(bounty, ROLES)
     run_worker()
     bounty.refresh_from_db()
     assert bounty.is_prepared and bounty.uploads.get().status == Status.SCORED
 
 
 def test_a_draft_with_its_columns_named_is_queued_at_once(cast, run_worker):
-    bounty = intake.create_bounty(cast.owner, VALUES | ROLES, as_upload(lending_table()))
+    bounty = drafts.create_bounty(cast.owner, VALUES | ROLES, as_upload(lending_table()))
     assert bounty.uploads.get().status == Status.QUEUED
     assert list(bounty.organisers.all()) == [cast.owner]
 
@@ -63,25 +63,25 @@ def test_a_draft_with_its_columns_named_is_queued_at_once(cast, run_worker):
 )
 def test_values_no_bounty_may_have_are_refused_and_nothing_is_saved(cast, values, field):
     with pytest.raises(ValidationError) as refusal:
-        intake.create_bounty(cast.owner, VALUES | ROLES | values, as_upload(lending_table()))
+        drafts.create_bounty(cast.owner, VALUES | ROLES | values, as_upload(lending_table()))
     assert list(refusal.value.message_dict) == [field]
     assert not Bounty.objects.exists()
 
 
 def test_the_sites_own_address_is_refused(cast, draft_bounty):
     with pytest.raises(IntakeError) as refusal:
-        intake.create_bounty(cast.owner, VALUES | {"slug": "new"}, as_upload(lending_table()))
+        drafts.create_bounty(cast.owner, VALUES | {"slug": "new"}, as_upload(lending_table()))
     assert (refusal.value.code, refusal.value.field) == ("slug_reserved", "slug")
     with pytest.raises(IntakeError):
-        intake.save_settings(draft_bounty, {"slug": "new"})
+        drafts.save_settings(draft_bounty, {"slug": "new"})
 
 
 def test_nobody_keeps_drafts_without_end(cast, monkeypatch):
-    monkeypatch.setattr(intake, "DRAFTS_PER_USER", 1)
+    monkeypatch.setattr(drafts, "DRAFTS_PER_USER", 1)
     draft(cast.owner)
     with pytest.raises(IntakeError, match="cap"):
-        intake.create_bounty(cast.owner, VALUES, as_upload(lending_table()))
-    intake.create_bounty(cast.outsider, VALUES, as_upload(lending_table()))
+        drafts.create_bounty(cast.owner, VALUES, as_upload(lending_table()))
+    drafts.create_bounty(cast.outsider, VALUES, as_upload(lending_table()))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_nobody_keeps_drafts_without_end(cast, monkeypatch):
 def test_a_setting_that_concerns_the_data_prepares_it_again(prepared, run_worker, committed, change):
     before = prepared.parts
     with committed():
-        intake.save_settings(prepared, change)
+        drafts.save_settings(prepared, change)
     prepared.refresh_from_db()
     assert not prepared.is_prepared
     assert not any(default_storage.exists(path) for path in part_files(before))
@@ -108,29 +108,29 @@ def test_a_setting_that_concerns_the_data_prepares_it_again(prepared, run_worker
 
 def test_other_settings_leave_the_data_alone(prepared):
     before = prepared.parts
-    intake.save_settings(prepared, {"min_rows": 50, "title": "Other", "sample_share": prepared.sample_share})
+    drafts.save_settings(prepared, {"min_rows": 50, "title": "Other", "sample_share": prepared.sample_share})
     prepared.refresh_from_db()
     assert (prepared.parts, prepared.min_rows, prepared.title) == (before, 50, "Other")
 
 
 def test_a_mended_setting_tries_a_refused_table_again(cast, run_worker):
     bounty = draft(cast.owner, label_column="aprove")
-    intake.upload_table(bounty, as_upload(lending_table()))
+    drafts.upload_table(bounty, as_upload(lending_table()))
     run_worker()
     upload = bounty.uploads.get()
     assert upload.status == Status.REJECTED and 'Did you mean "approve"' in upload.error_detail
-    intake.save_settings(bounty, {"label_column": "approve"})
+    drafts.save_settings(bounty, {"label_column": "approve"})
     run_worker()
     upload.refresh_from_db()
     assert (upload.status, upload.error_detail) == (Status.SCORED, "")
 
 
 def test_the_newest_table_wins_over_one_that_is_being_prepared(draft_bounty, sandbox, run_worker, committed):
-    first = intake.upload_table(draft_bounty, as_upload(lending_table(seed=1)))
+    first = drafts.upload_table(draft_bounty, as_upload(lending_table(seed=1)))
     claimed = evaluation.claim()
     assert claimed == first
     with committed():
-        second = intake.upload_table(draft_bounty, as_upload(lending_table(rows=2000, seed=2)))
+        second = drafts.upload_table(draft_bounty, as_upload(lending_table(rows=2000, seed=2)))
     run_worker()
     draft_bounty.refresh_from_db()
     assert list(draft_bounty.uploads.all()) == [second]
@@ -139,9 +139,9 @@ def test_the_newest_table_wins_over_one_that_is_being_prepared(draft_bounty, san
 
 
 def test_a_worker_that_lost_its_upload_writes_nothing_and_leaves_no_file(draft_bounty, sandbox, run_worker):
-    intake.upload_table(draft_bounty, as_upload(lending_table()))
+    drafts.upload_table(draft_bounty, as_upload(lending_table()))
     claimed = evaluation.claim()
-    intake.save_settings(draft_bounty, {"sample_share": 0.5})
+    drafts.save_settings(draft_bounty, {"sample_share": 0.5})
     stored = set(default_storage.listdir("parts")[1]) if default_storage.exists("parts") else set()
     evaluation.run_upload(claimed, sandbox)
     draft_bounty.refresh_from_db()
@@ -154,7 +154,7 @@ def test_a_worker_that_lost_its_upload_writes_nothing_and_leaves_no_file(draft_b
 
 
 def test_a_worker_lost_on_the_way_leaves_the_upload_to_the_next(draft_bounty, run_worker):
-    upload = intake.upload_table(draft_bounty, as_upload(lending_table()))
+    upload = drafts.upload_table(draft_bounty, as_upload(lending_table()))
     evaluation.claim()
     type(upload).objects.update(leased_until="2020-01-01T00:00Z")
     evaluation.reap()
@@ -167,7 +167,7 @@ def test_opening_deletes_the_raw_table_and_keeps_the_parts(prepared, committed):
     raw = prepared.uploads.get().table.name
     assert default_storage.exists(raw)
     with committed():
-        intake.open_bounty(prepared)
+        drafts.open_bounty(prepared)
     assert not default_storage.exists(raw)
     upload = prepared.uploads.get()
     assert (upload.table.name, upload.preview) == ("", {})
@@ -175,47 +175,47 @@ def test_opening_deletes_the_raw_table_and_keeps_the_parts(prepared, committed):
 
 
 def test_after_opening_only_texts_change(prepared):
-    intake.open_bounty(prepared)
-    intake.save_settings(prepared, {"summary": "New", "title": prepared.title})
+    drafts.open_bounty(prepared)
+    drafts.save_settings(prepared, {"summary": "New", "title": prepared.title})
     for change in ({"title": "Other"}, {"sample_share": 0.5}, {"closes_at": None, "verdict_cap": 5000}):
         with pytest.raises(IntakeError) as refusal:
-            intake.save_settings(prepared, {"summary": "Newer"} | change)
+            drafts.save_settings(prepared, {"summary": "Newer"} | change)
         assert refusal.value.code == "bounty_opened"
     with pytest.raises(IntakeError):
-        intake.upload_table(prepared, as_upload(lending_table()))
+        drafts.upload_table(prepared, as_upload(lending_table()))
     with pytest.raises(IntakeError):
-        intake.delete_draft(prepared)
+        drafts.delete_draft(prepared)
     prepared.refresh_from_db()
     assert (prepared.summary, prepared.is_prepared) == ("New", True)
 
 
 def test_a_draft_that_is_being_prepared_cannot_open(prepared):
-    intake.save_settings(prepared, {"sample_share": 0.3})
+    drafts.save_settings(prepared, {"sample_share": 0.3})
     with pytest.raises(IntakeError) as refusal:
-        intake.open_bounty(prepared)
+        drafts.open_bounty(prepared)
     assert refusal.value.code == "not_prepared"
 
 
 def test_deleting_a_draft_deletes_its_files(prepared, committed):
     files = [prepared.uploads.get().table.name, *part_files(prepared.parts)]
     with committed():
-        intake.delete_draft(prepared)
+        drafts.delete_draft(prepared)
     assert not Bounty.objects.exists()
     assert not any(default_storage.exists(name) for name in files)
 
 
 def test_a_model_can_be_added_kept_and_taken_away(draft_bounty, committed):
     model = SimpleUploadedFile("m.onnx", b"model")
-    intake.upload_table(draft_bounty, as_upload(lending_table()))
+    drafts.upload_table(draft_bounty, as_upload(lending_table()))
     table = draft_bounty.uploads.get().table.name
     with committed():
-        added = intake.upload_table(draft_bounty, None, model)
+        added = drafts.upload_table(draft_bounty, None, model)
     assert added.table.name == table and default_storage.exists(table)
     with committed():
-        kept = intake.upload_table(draft_bounty, as_upload(lending_table(seed=3)), keep_model=True)
+        kept = drafts.upload_table(draft_bounty, as_upload(lending_table(seed=3)), keep_model=True)
     assert kept.model_file.name == added.model_file.name and not default_storage.exists(table)
     with committed():
-        bare = intake.upload_table(draft_bounty)
+        bare = drafts.upload_table(draft_bounty)
     assert not bare.model_file and not default_storage.exists(added.model_file.name)
     assert default_storage.exists(bare.table.name)
 
@@ -230,7 +230,7 @@ def test_a_model_can_be_added_kept_and_taken_away(draft_bounty, committed):
 )
 def test_missing_and_empty_files_are_refused(draft_bounty, table, model_file, field):
     with pytest.raises(IntakeError) as refusal:
-        intake.upload_table(draft_bounty, table, model_file)
+        drafts.upload_table(draft_bounty, table, model_file)
     assert refusal.value.field == field
     assert not draft_bounty.uploads.exists()
 
@@ -242,14 +242,14 @@ def test_files_over_their_caps_are_refused(draft_bounty, settings):
         (None, SimpleUploadedFile("m.onnx", b"model"), "model_file"),
     ):
         with pytest.raises(IntakeError, match="at most 3") as refusal:
-            intake.upload_table(draft_bounty, table, model_file)
+            drafts.upload_table(draft_bounty, table, model_file)
         assert refusal.value.field == field
 
 
 def test_facts_of_each_part_are_weighted_as_the_rows_are(cast, sandbox, run_worker):
     table = lending_table()
     bounty = draft(cast.owner, weight_column="income")
-    upload = intake.upload_table(bounty, as_upload(table))
+    upload = drafts.upload_table(bounty, as_upload(table))
     facts = prepare(upload, sandbox)["parts"]
     wrong = (table["approve"] != table["predicted"]).cast(float)
     expected = (wrong * table["income"]).sum() / table["income"].sum()

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.utils import timezone
 
-from bounty import intake
+from bounty import drafts, intake
 from bounty.intake import Group, IntakeError
 from bounty.models import Bounty, Check, Status, Submission, Team
 from tests.conftest import draft
@@ -168,7 +168,7 @@ def test_dry_runs_of_models_are_capped_by_the_hour(open_bounty, cast, monkeypatc
 
 def test_a_bounty_opens_once_and_only_with_data(cast, open_bounty):
     draft_bounty = draft(cast.owner, slug="second")
-    assert refused(intake.open_bounty, draft_bounty).code == "not_prepared"
-    assert refused(intake.open_bounty, open_bounty).code == "bounty_opened"
+    assert refused(drafts.open_bounty, draft_bounty).code == "not_prepared"
+    assert refused(drafts.open_bounty, open_bounty).code == "bounty_opened"
     table = SimpleUploadedFile("t.csv", b"a,b\n1,2\n")
-    assert refused(intake.upload_table, open_bounty, table).code == "bounty_opened"
+    assert refused(drafts.upload_table, open_bounty, table).code == "bounty_opened"

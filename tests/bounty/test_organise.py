@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from bounty import intake
+from bounty import drafts, intake
 from bounty.csv_export import safe
 from bounty.models import Bounty, Status, Submission, TableUpload
 from tests.conftest import as_upload, draft, lending_table
@@ -49,13 +49,13 @@ def owner(client, cast):
 def uploaded(cast):
     """A draft whose columns nobody has named yet."""
     values = {"title": "Loans", "slug": "loans"}
-    return intake.create_bounty(cast.owner, values, as_upload(lending_table()))
+    return drafts.create_bounty(cast.owner, values, as_upload(lending_table()))
 
 
 @pytest.fixture
 def prepared(cast, run_worker):
     bounty = draft(cast.owner)
-    intake.upload_table(bounty, as_upload(lending_table()))
+    drafts.upload_table(bounty, as_upload(lending_table()))
     run_worker()
     bounty.refresh_from_db()
     return bounty
@@ -172,7 +172,7 @@ def test_the_refusal_of_a_table_stands_on_the_manage_page_until_it_is_mended(own
 
 def test_our_failure_can_be_tried_again(owner, cast, run_worker):
     bounty = draft(cast.owner)
-    intake.upload_table(bounty, as_upload(lending_table()))
+    drafts.upload_table(bounty, as_upload(lending_table()))
     bounty.uploads.update(status=Status.FAILED, tries=3)
     assert "This failed on our side" in owner.get(page(bounty, "manage")).content.decode()
     owner.post(page(bounty, "upload"))
@@ -182,7 +182,7 @@ def test_our_failure_can_be_tried_again(owner, cast, run_worker):
 
 def test_the_page_asks_again_only_while_the_data_is_being_prepared(owner, cast, run_worker):
     bounty = draft(cast.owner)
-    intake.upload_table(bounty, as_upload(lending_table()))
+    drafts.upload_table(bounty, as_upload(lending_table()))
     part = owner.get(page(bounty, "manage"), headers={"HX-Request": "true"}).content.decode()
     assert 'hx-trigger="every 2s"' in part and "<html" not in part
     run_worker()

@@ -5,7 +5,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from bounty import intake, parts
+from bounty import drafts, parts
 from bounty.intake import IntakeError
 from bounty.models import Bounty, Status
 from tests.conftest import as_upload, draft, lending_table
@@ -13,7 +13,7 @@ from tests.onnx_models import below
 
 
 def prepare(bounty: Bounty, run_worker, table, model_file=None):
-    upload = intake.upload_table(bounty, table, model_file)
+    upload = drafts.upload_table(bounty, table, model_file)
     run_worker()
     upload.refresh_from_db()
     bounty.refresh_from_db()
@@ -93,7 +93,7 @@ def test_hidden_files_have_no_address(draft_bounty, run_worker):
 )
 def test_a_table_whose_head_is_bad_is_refused_at_the_door(draft_bounty, data, says):
     with pytest.raises(IntakeError, match=says) as refusal:
-        intake.upload_table(draft_bounty, SimpleUploadedFile("t.csv", data))
+        drafts.upload_table(draft_bounty, SimpleUploadedFile("t.csv", data))
     assert (refusal.value.code, refusal.value.field) == ("bad_table", "table")
     assert not draft_bounty.uploads.exists()
 

@@ -11,7 +11,7 @@ from django.core.files import File
 from django.core.management.base import BaseCommand, CommandError
 from django.utils.text import slugify
 
-from bounty import evaluation, intake
+from bounty import drafts, evaluation, intake
 from bounty.models import PARTS, Bounty, Status, TableUpload
 from bounty.sandbox import Sandbox
 
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             bounty = self.create(options)
             self.prepare(bounty, here=options["here"], seconds=options["wait"])
             if options["open"]:
-                intake.open_bounty(bounty)
+                drafts.open_bounty(bounty)
                 self.stdout.write(f"Opened: /bounties/{bounty.slug}/")
         except ValidationError as error:
             raise CommandError("; ".join(sentences(error))) from error
@@ -96,9 +96,9 @@ class Command(BaseCommand):
             values["description"] = existing(Path(values["description"][1:])).read_text()
         with existing(options["table"]).open("rb") as table:
             if options["model"] is None:
-                return intake.create_bounty(user, values, as_file(table))
+                return drafts.create_bounty(user, values, as_file(table))
             with existing(options["model"]).open("rb") as model:
-                return intake.create_bounty(user, values, as_file(table), as_file(model))
+                return drafts.create_bounty(user, values, as_file(table), as_file(model))
 
     def prepare(self, bounty: Bounty, *, here: bool, seconds: float) -> None:
         """Wait for the worker, or be one; CommandError with its sentence when the table is refused."""
