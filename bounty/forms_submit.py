@@ -1,26 +1,49 @@
 """What a participant fills in."""
 
+import uuid
+
 from django import forms
 from django.conf import settings
 
 from .intake import Group
 from .models import Bounty
 
+FORMAT_MISSING = "Choose a format."
+NO_SUCH_FORMAT = "This bounty does not take that format. Choose one of those above."
+KEY_CHARACTERS = 32
+
+
+def new_key() -> str:
+    return uuid.uuid4().hex
+
 
 class GroupForm(forms.Form):
     """A group in one of the bounty's formats. Intake says what is wrong with it; nothing is checked twice."""
 
-    group_format = forms.ChoiceField(label="Format", widget=forms.RadioSelect, initial="rule")
+    # Of this showing of the form, so that a second click on the button does not submit a second time.
+    form_key = forms.CharField(widget=forms.HiddenInput, required=False, initial=new_key)
+    group_format = forms.ChoiceField(
+        label="Format",
+        widget=forms.RadioSelect,
+        initial="rule",
+        error_messages={"required": FORMAT_MISSING, "invalid_choice": NO_SUCH_FORMAT},
+    )
     group_rule = forms.CharField(
         label="Rule",
         required=False,
         strip=False,
         help_text="An SQL condition, as after WHERE. The rows where it is true are the group.",
         widget=forms.Textarea(
-            attrs={"rows": 5, "spellcheck": "false", "autocapitalize": "off", "class": "font-monospace"}
+            attrs={
+                "rows": 5,
+                "class": "code-input",
+                "spellcheck": "false",
+                "autocapitalize": "off",
+                "autocomplete": "off",
+            }
         ),
     )
-    group_file = forms.FileField(label="File", required=False)
+    group_file = forms.FileField(label="File", required=False, allow_empty_file=True)
     note = forms.CharField(
         label="Note",
         required=False,
@@ -46,3 +69,9 @@ class GroupForm(forms.Form):
         if chosen == "rule":
             return Group("rule", self.cleaned_data["group_rule"])
         return Group(chosen, file=self.cleaned_data["group_file"])
+
+    @property
+    def key(self) -> str:
+        """The same group from the same form is the same submission; a changed one is another."""
+        form_key = self.cleaned_data["form_key"][:KEY_CHARACTERS]
+        return f"form:{form_key}:{self.group.sha256()[:KEY_CHARACTERS]}" if form_key else ""

@@ -210,6 +210,11 @@ class Status(models.TextChoices):
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
 
 
+def round_up(when: datetime | None) -> datetime | None:
+    """To the second: how long a run on hidden rows took is not to be read off."""
+    return when and when + timedelta(microseconds=-when.microsecond % 1_000_000)
+
+
 class Job(models.Model):
     """Work for a worker. A running job is leased: a lease that runs out is another worker's to take."""
 
@@ -236,9 +241,7 @@ class Job(models.Model):
     @property
     def finished_second(self) -> datetime | None:
         """When it finished, rounded up to the second: what participants may see of it."""
-        return self.finished and self.finished.replace(microsecond=0) + timedelta(
-            seconds=self.finished.microsecond > 0
-        )
+        return round_up(self.finished)
 
     @property
     def seconds(self) -> float | None:

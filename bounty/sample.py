@@ -70,6 +70,21 @@ def rates_by_group(bounty: Bounty, column: str) -> GroupRates:
     return _rates_by_group(records(bounty, "sample"), column, bounty.min_rows)
 
 
+def first_look(bounty: Bounty) -> dict | None:
+    """The declared group column whose rates differ most; None where no two groups are large enough to say."""
+    looks = []
+    for column in bounty.group_columns:
+        rates = rates_by_group(bounty, column)
+        told = [row for row in rates.table if row.rate is not None]
+        if len(told) > 1:
+            small = len(rates.table) - len(told)
+            looks.append({"column": column, "told": told, "small": small, "overall": rates.overall})
+    if not looks:
+        return None
+    look = max(looks, key=lambda look: look["told"][0].rate - look["told"][-1].rate)
+    return look | {"bounty": bounty, "top": max(row.high for row in look["told"])}
+
+
 def rule_help(bounty: Bounty) -> RuleHelp:
     return _rule_help(records(bounty, "sample"))
 

@@ -1,7 +1,7 @@
 """What the API takes and what it shows. Who may see what of a submission is `submission_serializer`."""
 
 from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -9,7 +9,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.reverse import reverse
 
 from . import intake, words
-from .models import PARTS, Bounty, Check, Job, Status, Submission
+from .models import PARTS, Bounty, Check, Job, Status, Submission, round_up
 from .parts import FEATURES, TRUTH
 from .sandbox.codes import REJECTIONS
 
@@ -206,11 +206,7 @@ class StandingSerializer(serializers.Serializer):
     points = serializers.FloatField(help_text="Percentage points, rounded down to 0.1.")
     accepted = serializers.IntegerField()
     submissions = serializers.IntegerField()
-    last_accepted = serializers.SerializerMethodField()
-
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_last_accepted(self, standing) -> str | None:
-        return round_up(standing.last_accepted)
+    last_accepted = serializers.DateTimeField(allow_null=True)
 
 
 class LeaderboardSerializer(serializers.Serializer):
@@ -219,11 +215,6 @@ class LeaderboardSerializer(serializers.Serializer):
 
 
 # Shown: jobs
-
-
-def round_up(when: datetime | None) -> datetime | None:
-    """To the second: how long a run on hidden rows took is not to be read off."""
-    return when and when + timedelta(microseconds=-when.microsecond % 1_000_000)
 
 
 class AcceptedSerializer(serializers.Serializer):

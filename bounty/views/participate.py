@@ -15,6 +15,7 @@ from ..sandbox import REJECTIONS
 from .public import frame, visible_bounty
 
 SUBMISSIONS_ON_A_PAGE = 25
+UNCHANGED = 204
 
 
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
@@ -22,49 +23,84 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, bounty)
     if bounty.phase != "open" or context["is_organiser"] or not request.user.is_authenticated:
         return render(request, "bounty/submit_closed.html", context)
-    form = GroupForm(request.POST or None, request.FILES or None, bounty=bounty)
+    form = GroupForm(*posted(request), bounty=bounty)
     if form.is_valid():
         try:
-            submission, _ = intake.submit(request.user, bounty, form.group, note=form.cleaned_data["note"])
+            submission, _ = intake.submit(
+                request.user, bounty, form.group, note=form.cleaned_data["note"], idempotency_key=form.key
+            )
         except IntakeError as error:
             form.add_error(error.field if error.field in form.fields else None, error.detail)
         else:
             return redirect("bounty:submission", submission.pk)
+    return form_page(request, context, form)
+
+
+def posted(request: HttpRequest) -> tuple:
+    """What binds a form, also when nothing was sent."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
+
+
+def form_page(request: HttpRequest, context: dict, form: GroupForm, **answer) -> HttpResponse:
+    bounty = context["bounty"]
+    quota = intake.quota_of(bounty, context["team"])
     context |= {
         "form": form,
-        "quota": intake.quota_of(bounty, context["team"]),
-        "unfinished_cap": intake.UNFINISHED_PER_TEAM,
+        "quota": quota,
+        "spent": spent(bounty, quota),
         "rule_help": sample.rule_help(bounty),
+        **answer,
     }
-    return render(request, "bounty/submit.html", context, status=400 if form.errors else 200)
+    return render(request, "bounty/submit.html", context)
+
+
+def spent(bounty, quota: intake.Quota) -> str:
+    """Why nothing more can be submitted now; trying on the public sample is still possible."""
+    try:
+        intake.refuse_over_quota(bounty, quota)
+    except IntakeError as error:
+        return error.detail
+    return ""
 
 
 @login_required
 @require_POST
 def check_group(request: HttpRequest, slug: str) -> HttpResponse:
-    """A dry run: a rule's answer at once, a model's by the worker."""
+    """A dry run: a rule's answer at once, a model's by the worker. Without scripts the form comes back."""
     bounty = visible_bounty(request, slug)
-    form = GroupForm(request.POST, request.FILES, bounty=bounty)
     context = frame(request, bounty)
+    form = GroupForm(request.POST, request.FILES, bounty=bounty)
+    answer = dry_run(request, bounty, form)
+    if request.htmx:
+        return render(request, "bounty/_check.html", context | answer)
+    if "check" in answer:
+        return redirect("bounty:check", answer["check"].pk)
+    if bounty.phase != "open" or context["is_organiser"]:
+        return render(request, "bounty/check.html", context | answer)
+    return form_page(request, context, form, **answer)
+
+
+def dry_run(request: HttpRequest, bounty, form: GroupForm) -> dict:
+    if not bounty.is_prepared:
+        return {"refusal": intake.NOT_PREPARED}
     if not form.is_valid():
-        context["refusal"] = next(iter(form.errors.values()))[0]
-    else:
-        try:
-            if form.group.format == "rule":
-                context["result"] = intake.check_rule(bounty, form.group.rule)
-            else:
-                context["check"] = intake.check_model(request.user, bounty, form.group)
-        except IntakeError as error:
-            context["refusal"] = error.detail
-    return render(request, "bounty/_check.html" if request.htmx else "bounty/check.html", context)
+        return {"refusal": next(iter(form.errors.values()))[0]}
+    try:
+        if form.group.format == "rule":
+            return {"result": intake.check_rule(bounty, form.group.rule)}
+        return {"check": intake.check_model(request.user, bounty, form.group)}
+    except IntakeError as error:
+        return {"refusal": error.detail}
 
 
 @login_required
 def check(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Check.objects.select_related("team__bounty"), pk=pk, team__user=request.user)
     context = frame(request, found.team.bounty, check=found, result=found.result)
+    if is_known(request, context, found.status):
+        return HttpResponse(status=UNCHANGED)
     if found.error:
-        context["refusal"] = f"{REJECTIONS.get(found.error, '')} {found.error_detail}"
+        context["refusal"] = f"{REJECTIONS.get(found.error, '')} {found.error_detail}".strip()
     return render(request, "bounty/_check.html" if request.htmx else "bounty/check.html", context)
 
 
@@ -74,14 +110,42 @@ def mine(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, bounty)
     own = bounty.submissions.filter(team=context["team"]).order_by("-id") if context["team"] else ()
     page = Paginator(own, SUBMISSIONS_ON_A_PAGE).get_page(request.GET.get("page"))
+    places = intake.queue_places(page)
     for submission in page:
-        submission.place = intake.queue_place(submission)
-    context |= {
-        "page": page,
-        "quota": intake.quota_of(bounty, context["team"]),
-        "waiting": any(submission.is_unfinished for submission in page),
-    }
+        submission.place = places.get(submission.pk)
+    waiting = [submission for submission in page if submission.is_unfinished]
+    state = "_".join(f"{s.pk}{s.status}{s.place or ''}" for s in waiting)
+    if is_known(request, context, state):
+        return HttpResponse(status=UNCHANGED)
+    context |= {"page": page, "quota": intake.quota_of(bounty, context["team"]), "waiting": len(waiting)}
     return render(request, "bounty/_mine.html" if request.htmx else "bounty/mine.html", context)
+
+
+@login_required
+def submission(request: HttpRequest, pk: int) -> HttpResponse:
+    visible = Submission.objects.visible_to(request.user).select_related("bounty", "team", "duplicate_of")
+    found = get_object_or_404(visible, pk=pk)
+    bounty = found.bounty
+    context = frame(request, bounty, submission=found, place=intake.queue_place(found))
+    if is_known(request, context, f"{found.status}{context['place'] or ''}"):
+        return HttpResponse(status=UNCHANGED)
+    context |= {
+        # Until the close, exact numbers are the organisers' alone.
+        "shows_numbers": context["is_organiser"] or bounty.phase == "closed",
+        "numbers": numbers_of(found),
+        "meaning": words.VERDICTS.get(found.code),
+        "rejection": REJECTIONS.get(found.error, ""),
+        "failed": words.FAILED,
+        "waiting": words.QUEUE.get(found.status),
+        "file_size": size_of(found),
+    }
+    return render(request, "bounty/_submission.html" if request.htmx else "bounty/submission.html", context)
+
+
+def is_known(request: HttpRequest, context: dict, state: str) -> bool:
+    """Whether the part that asks again shows this state already: then nothing is replaced, nor read out."""
+    context["state"] = state
+    return bool(request.htmx) and request.GET.get("seen") == state
 
 
 def numbers_of(submission: Submission) -> dict:
@@ -94,25 +158,14 @@ def numbers_of(submission: Submission) -> dict:
         }
         for part in submission.numbers.get("parts", [])
     ]
-    return submission.numbers | {"parts": parts}
+    return submission.numbers | {"parts": parts, "part_level": submission.bounty.level / 2}
 
 
-@login_required
-def submission(request: HttpRequest, pk: int) -> HttpResponse:
-    visible = Submission.objects.visible_to(request.user).select_related("bounty", "team", "duplicate_of")
-    found = get_object_or_404(visible, pk=pk)
-    bounty = found.bounty
-    context = frame(request, bounty, submission=found, place=intake.queue_place(found))
-    context |= {
-        # Until the close, exact numbers are the organisers' alone.
-        "shows_numbers": context["is_organiser"] or bounty.phase == "closed",
-        "numbers": numbers_of(found),
-        "meaning": words.VERDICTS.get(found.code),
-        "rejection": REJECTIONS.get(found.error, ""),
-        "failed": words.FAILED,
-        "waiting": words.QUEUE.get(found.status),
-    }
-    return render(request, "bounty/_submission.html" if request.htmx else "bounty/submission.html", context)
+def size_of(submission: Submission) -> int | None:
+    try:
+        return submission.group_file.size if submission.group_file else None
+    except FileNotFoundError:
+        return None
 
 
 urlpatterns = [

@@ -27,12 +27,9 @@ def worker():
             "config",
             "worker",
             "-B",
-            "--concurrency",
-            "1",
-            "-l",
-            "warning",
-        ]
-        + ["--schedule", f"/tmp/faultline-beat-{os.getpid()}"],
+            "--concurrency=1",
+            "--loglevel=warning",
+        ],
         env={**os.environ, "DATABASE_URL": url},
     )
     yield process
@@ -57,10 +54,10 @@ def test_a_newcomer_signs_up_tries_a_rule_and_gets_a_verdict(open_bounty, live_s
     page.get_by_role("link", name="Lending decisions").click()
     page.get_by_role("link", name="Submit", exact=True).click()
     page.get_by_role("main").get_by_role("link", name="Sign up").click()
-    page.get_by_label("Username").fill("newcomer")
-    page.get_by_label("Email").fill("newcomer@example.org")
-    page.get_by_label("Password", exact=True).fill("a long password of 2026")
-    page.get_by_label("Password (again)").fill("a long password of 2026")
+    page.locator("[name=username]").fill("newcomer")
+    page.locator("[name=email]").fill("newcomer@example.org")
+    page.locator("[name=password1]").fill("a long password of 2026")
+    page.locator("[name=password2]").fill("a long password of 2026")
     page.get_by_role("main").get_by_role("button", name="Sign up").click()
 
     expect(page).to_have_url(f"{live_server.url}/bounties/{open_bounty.slug}/submit/")
@@ -91,9 +88,9 @@ def test_a_newcomer_signs_up_tries_a_rule_and_gets_a_verdict(open_bounty, live_s
 
 def test_the_form_works_by_keyboard_alone_and_keeps_what_was_written(open_bounty, live_server, page, cast):
     page.goto(f"{live_server.url}/accounts/login/?next=/bounties/{open_bounty.slug}/submit/")
-    page.get_by_label("Username or email").press_sequentially("participant")
+    page.locator("[name=login]").press_sequentially("participant")
     page.keyboard.press("Tab")
-    page.get_by_label("Password", exact=True).fill("correct horse battery staple")
+    page.locator("[name=password]").fill("correct horse battery staple")
     page.keyboard.press("Enter")
     rule = page.get_by_label("Rule", exact=True)
     rule.focus()
