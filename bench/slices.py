@@ -2,7 +2,7 @@
 
 Both get the same codes (5 values a column), rank by weighted relative accuracy, keep 10 slices of at least 30
 rows, and must name the same best slice with the same quality. The peer runs in its own environment: set
-PEERS_PYTHON, or make bench/.venv-peers from bench/peers-requirements.txt.
+PEERS_PYTHON, or make var/peers-venv from bench/peers-requirements.txt.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     rows = parser.parse_args().rows
-    python = Path(os.environ.get("PEERS_PYTHON") or HERE / ".venv-peers" / "bin" / "python")
+    python = Path(os.environ.get("PEERS_PYTHON") or HERE.parent / "var" / "peers-venv" / "bin" / "python")
     if not python.exists():
         print("pysubgroup is not here: set PEERS_PYTHON to a Python with bench/peers-requirements.txt.")
         return 1

@@ -32,7 +32,7 @@ from bounty import drafts  # noqa: E402
 from bounty.models import Bounty, Status, Submission  # noqa: E402
 
 HIDDEN_ROWS, COLUMNS, SAMPLE_ROWS = 100_000, 20, 10_000
-ALONE, TOGETHER, TEAMS = 21, 120, 30
+ALONE, TOGETHER, TEAMS = 21, 120, 60
 DEADLINE_SECONDS = 120
 
 
@@ -53,7 +53,7 @@ def main() -> None:
         wait_for(url, tokens[i % TEAMS], submission)
         alone.append(time.perf_counter() - start)
     start = time.perf_counter()
-    with ThreadPoolExecutor(TEAMS) as pool:
+    with ThreadPoolExecutor(8) as pool:
         list(
             pool.map(
                 lambda i: send_when_there_is_room(url, tokens[i % TEAMS], bounty, model), range(TOGETHER)
@@ -174,7 +174,7 @@ def send_when_there_is_room(url: str, token: str, bounty: Bounty, model: bytes) 
             return
         if answer["code"] not in {"too_many_unfinished", "throttled"}:
             raise SystemExit(f"The submission was refused: {answer}")
-        time.sleep(0.05)
+        time.sleep(0.5)
     raise SystemExit("The queue did not drain in time.")
 
 
