@@ -177,6 +177,10 @@ class Bounty(models.Model):
     def group_formats(self) -> dict[str, str]:
         return {key: name for key, name in GROUP_FORMAT_NAMES.items() if key != "python" or self.allow_python}
 
+    def shows_numbers_to(self, user) -> bool:
+        """Until the close, exact numbers are the organisers' alone."""
+        return self.phase == "closed" or self.is_organised_by(user)
+
     def is_organised_by(self, user) -> bool:
         return bool(user.pk) and (user.is_staff or self.organisers.filter(pk=user.pk).exists())
 

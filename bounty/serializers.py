@@ -9,7 +9,7 @@ from rest_framework.exceptions import ErrorDetail
 from rest_framework.reverse import reverse
 
 from . import intake, words
-from .models import PARTS, Bounty, Check, Job, Status, Submission, round_up
+from .models import PARTS, Bounty, Check, Job, Status, Submission
 from .parts import FEATURES, TRUTH
 from .sandbox.codes import REJECTIONS
 
@@ -261,7 +261,7 @@ class JobSerializer(serializers.Serializer):
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
     def get_finished(self, job: Job) -> datetime | None:
-        return round_up(job.finished)
+        return job.finished_second
 
 
 class SubmissionSerializer(JobSerializer):
@@ -307,7 +307,7 @@ class OrganisersSubmissionSerializer(RevealedSubmissionSerializer):
 def submission_serializer(bounty: Bounty, user) -> type[SubmissionSerializer]:
     if bounty.is_organised_by(user):
         return OrganisersSubmissionSerializer
-    return RevealedSubmissionSerializer if bounty.phase == "closed" else SubmissionSerializer
+    return RevealedSubmissionSerializer if bounty.shows_numbers_to(user) else SubmissionSerializer
 
 
 class ComparisonSerializer(serializers.Serializer):

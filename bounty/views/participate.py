@@ -131,7 +131,7 @@ def submission(request: HttpRequest, pk: int) -> HttpResponse:
         return HttpResponse(status=UNCHANGED)
     context |= {
         # Until the close, exact numbers are the organisers' alone.
-        "shows_numbers": context["is_organiser"] or bounty.phase == "closed",
+        "shows_numbers": bounty.shows_numbers_to(request.user),
         "numbers": numbers_of(found),
         "meaning": words.VERDICTS.get(found.code),
         "rejection": REJECTIONS.get(found.error, ""),
