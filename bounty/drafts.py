@@ -1,4 +1,4 @@
-"""An organiser's bounty from its table to its close: the other door, with the same kind of refusals as intake.
+"""An organiser's bounty from its table to its close: the other door, with the same kind of refusals.
 
 Everything is checked before anything is saved; a wake-up for the worker is sent after the commit.
 """
