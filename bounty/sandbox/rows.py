@@ -1,6 +1,7 @@
 """The child's side of a feature table: ranges of rows in the shapes that the formats want."""
 
 import json
+from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
@@ -48,16 +49,11 @@ class Rows:
         """float32 [rows, number columns], NaN where missing."""
         return np.ascontiguousarray(self._arrays.numbers.T, dtype=np.float32)
 
-    def columns(self, missing_text: str | None = "") -> dict[str, np.ndarray]:
-        """Per column float64 with NaN, or objects: strings, and `missing_text` where missing."""
-        numbers, codes, texts = (
-            iter(part) for part in (self._arrays.numbers, self._arrays.codes, self._arrays.texts)
-        )
+    def columns(self) -> dict[str, np.ndarray]:
+        """Per column float64 with NaN where missing, or objects: strings, "" where missing."""
         return {
-            column.name: next(numbers)
-            if column.dtype == "number"
-            else np.array([*next(texts), missing_text], dtype=object)[next(codes)]
-            for column in self.schema
+            name: values if texts is None else np.array([*texts, ""], dtype=object)[values]
+            for name, values, texts in self._stored()
         }
 
     def to_pandas(self) -> pd.DataFrame:
@@ -68,9 +64,18 @@ class Rows:
         """Missing is null, as rules want it."""
         return pl.DataFrame(
             [
-                pl.Series(name, values.tolist(), dtype=pl.String)  # an array that starts with None is refused
-                if values.dtype == object
-                else pl.Series(name, values).fill_nan(None)
-                for name, values in self.columns(missing_text=None).items()
+                pl.Series(name, values).fill_nan(None)
+                if texts is None
+                else pl.Series(name, [*texts, None], dtype=pl.String).gather(values % (len(texts) + 1))
+                for name, values, texts in self._stored()
             ]
         )
+
+    def _stored(self) -> Iterator[tuple[str, np.ndarray, list[str] | None]]:
+        """Per column its numbers, or codes and their texts; -1, for missing, means one past the last."""
+        numbers, codes, texts = map(iter, (self._arrays.numbers, self._arrays.codes, self._arrays.texts))
+        for column in self.schema:
+            if column.dtype == "number":
+                yield column.name, next(numbers), None
+            else:
+                yield column.name, next(codes), next(texts)
