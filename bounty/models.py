@@ -370,6 +370,12 @@ class Masks(models.Model):
     leaderboard = models.BinaryField()
     final = models.BinaryField()
 
+    class Meta:
+        verbose_name = verbose_name_plural = "masks"
+
+    def __str__(self) -> str:
+        return f"Masks of submission {self.submission_id}"
+
 
 class Check(GroupJob):
     """A dry run of a model on the public sample: costs no quota."""

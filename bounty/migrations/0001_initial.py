@@ -103,6 +103,10 @@ class Migration(migrations.Migration):
                 ('leaderboard', models.BinaryField()),
                 ('final', models.BinaryField()),
             ],
+            options={
+                'verbose_name': 'masks',
+                'verbose_name_plural': 'masks',
+            },
         ),
         migrations.AddField(
             model_name='submission',
