@@ -16,7 +16,7 @@ VERDICTS = {
         "rest.",
     ),
     "too_little_exposure": (
-        "The group, or everyone else, has too few hidden rows that count for this measure.",
+        "The group, or everyone else, is too small: as few hidden rows as these hold too few that count.",
         "Name a larger group. Only rows in which the mistake could happen count.",
     ),
 }

@@ -57,9 +57,14 @@ class Evidence:
             object.__setattr__(self, "clusters", _dense(codes))
 
     @cached_property
+    def counted(self) -> Mask:
+        """Rows with a weight, where there are weights: known without any label."""
+        return np.ones(len(self.errors), dtype=np.bool_) if self.weights is None else self.weights > 0
+
+    @cached_property
     def exposed(self) -> Mask:
-        """Rows that count: those with exposure and, where there are weights, a weight."""
-        return self.exposure > 0 if self.weights is None else (self.exposure > 0) & (self.weights > 0)
+        """Rows that make up rates: those with exposure and, where there are weights, a weight."""
+        return (self.exposure > 0) & self.counted
 
     @cached_property
     def weighted(self) -> tuple[Floats, Floats]:
@@ -110,7 +115,7 @@ class Part:
 
 @dataclass(frozen=True)
 class FindVerdict:
-    """What scoring says of a find. Codes but accepted follow from masks and exposure, never from errors.
+    """What scoring says of a find. A code but accepted follows from masks, not from errors or exposure.
 
     `rows` are those with exposure; a rate is None without exposure; `parts` holds the parts that were large
     enough to be tested; `duplicate_of` is the position among the earlier finds of the likeliest duplicate.
@@ -161,6 +166,9 @@ def judge_find(
     and, where clusters are named, `min_clusters` clusters with exposure. If no group is worse, the chance of
     being accepted is at most `level`.
 
+    The code of a find that is not accepted follows from its mask alone: whether one row has exposure may be
+    its hidden label. So it reckons with the exposure that as many rows have on average.
+
     `group` and each of `earlier` are bool[n]. Points 0 means nothing was proven. Raises ValueError for masks
     of another length or type and for a level outside 0..1.
 
@@ -178,23 +186,21 @@ def judge_find(
     total = inside.exposure + outside.exposure
     duplicate_of, jaccard = _nearest(group, earlier)
     parts: list[Part] = []
-    new_is_small = False
-    sizeable = _reaches(inside, min_rows, min_clusters) and _reaches(outside, min_rows, min_clusters)
-    if sizeable:
-        fresh = group & ~covered
+    fresh = group & ~covered
+    if _reaches(inside, min_rows, min_clusters) and _reaches(outside, min_rows, min_clusters):
         for name, mask, rest in (("new", fresh, ~fresh), ("known", group & covered, covered & ~group)):
             sides = _side(evidence, mask), _side(evidence, rest)
             if all(_reaches(side, min_rows, min_clusters) for side in sides):
                 parts.append(_judge_part(evidence, name, *sides, total, part_level))
-            elif name == "new":
-                new_is_small = True
     points = sum(part.points for part in parts)
     if points > 0:
         code = ACCEPTED
-    elif not sizeable:
+    elif not _seems_to_reach(evidence, group, min_rows, min_clusters):
         code = TOO_LITTLE_EXPOSURE
+    elif not _seems_to_reach(evidence, fresh, min_rows, min_clusters):
+        code = NOTHING_NEW
     else:
-        code = NOTHING_NEW if new_is_small else NOT_PROVEN
+        code = NOT_PROVEN
     rate, rest_rate = _rate(inside), _rate(outside)
     return FindVerdict(
         accepted=code == ACCEPTED,
@@ -273,6 +279,20 @@ def _reaches(side: _Side, min_rows: int, min_clusters: int) -> bool:
     """Whether a side is large enough to be judged; no test learns a spread from one row or one cluster."""
     enough = side.clusters is None or side.clusters >= max(min_clusters, 2)
     return enough and side.rows >= max(min_rows, 2)
+
+
+def _seems_to_reach(evidence: Evidence, mask: Mask, min_rows: int, min_clusters: int) -> bool:
+    """Whether a mask and its complement would be large enough if its rows had exposure as all rows have."""
+    share = int(np.count_nonzero(evidence.exposed)) / max(int(np.count_nonzero(evidence.counted)), 1)
+    for side in (mask & evidence.counted, ~mask & evidence.counted):
+        clusters = None
+        if evidence.clusters is not None:
+            clusters = len(np.unique(np.compress(side, evidence.clusters)))
+        # To the nearest row, or a share of 1/3 would make 90 rows 29.999.
+        rows = round(int(np.count_nonzero(side)) * share)
+        if not _reaches(_Side(side, rows, 0.0, 0.0, clusters), min_rows, min_clusters):
+            return False
+    return True
 
 
 def _rate(side: _Side) -> float | None:

@@ -12,6 +12,7 @@ ORGANISER, ADMIN = "olivia", "admin"
 LENDING, CENSUS = lending.SLUG, census.SLUG
 YES_OR_NO = {"depth": 1, "columns": lending.YES_OR_NO}
 WHO = {"depth": 2, "columns": None}
+YOUNG_WIDOWED = "age < 40 AND marital_status = 'Widowed'"
 HISPANIC_WOMEN = "race = 'hispanic' AND sex = 'female'"
 FEW_MORE = "({}) OR dep >= 5"
 
@@ -58,7 +59,7 @@ ENTRIES = (
     Entry("emil", LENDING, "rule", "Hispanic women", rule(HISPANIC_WOMEN), "too_little_exposure"),
     Entry("chloe", CENSUS, "skops", "regression on the errors", payloads.skops_pipeline, "accepted"),
     Entry("fay", LENDING, "onnx", "above the average obrat", payloads.above_mean, "depends_on_other_rows"),
-    Entry("emil", CENSUS, "rule", "under 21", rule("age < 21"), "too_little_exposure"),
+    Entry("emil", CENSUS, "rule", "widows under 40", rule(YOUNG_WIDOWED), "too_little_exposure"),
     Entry("hana", LENDING, "rule", "the slice and some more", found(YES_OR_NO, FEW_MORE), "nothing_new"),
     Entry("trudy", CENSUS, "onnx", "reads a file of the server", payloads.server_file, "external_data"),
 )  # fmt: skip

@@ -93,13 +93,35 @@ def test_minimum_rows_are_rows_with_exposure():
     exposure = np.ones(1000)
     exposure[:50] = 0
     evidence = Evidence(np.zeros(1000), exposure)
-    assert judge_find(evidence, block(1000, (0, 79)), [], LEVEL).code == "too_little_exposure"
-    assert judge_find(evidence, block(1000, (0, 80)), [], LEVEL).code == "not_proven"
+    assert not judge_find(evidence, block(1000, (0, 79)), [], LEVEL).parts
+    assert judge_find(evidence, block(1000, (0, 80)), [], LEVEL).parts[0].rows == 30
     weights = np.ones(1000)
     weights[50:60] = 0
     evidence = Evidence(np.zeros(1000), exposure, weights=weights)
-    assert judge_find(evidence, block(1000, (0, 89)), [], LEVEL).code == "too_little_exposure"
-    assert judge_find(evidence, block(1000, (0, 90)), [], LEVEL).code == "not_proven"
+    assert not judge_find(evidence, block(1000, (0, 89)), [], LEVEL).parts
+    assert judge_find(evidence, block(1000, (0, 90)), [], LEVEL).parts[0].rows == 30
+
+
+@settings(max_examples=50, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), share=st.sampled_from([0.1, 0.5, 0.9]))
+def test_whose_rows_have_exposure_cannot_be_read_off_a_code(seed, share):
+    """Exposure is the hidden label where the measure is one-sided: nested groups must not find it out."""
+    rng = np.random.default_rng(seed)
+    exposure = (rng.random(1000) < share).astype(float)
+    groups = [block(1000, (0, size)) for size in range(10, 1000, 37)]
+
+    def codes(labels: np.ndarray) -> list[str]:
+        evidence = Evidence(np.zeros(1000), labels)
+        return [judge_find(evidence, group, [block(1000, (0, 200))], LEVEL).code for group in groups]
+
+    assert codes(exposure) == codes(rng.permutation(exposure))
+
+
+def test_a_code_reckons_with_the_average_exposure():
+    evidence = Evidence(np.zeros(1000), (np.arange(1000) >= 500).astype(float))
+    assert judge_find(evidence, block(1000, (500, 559)), [], LEVEL).code == "not_proven"
+    assert judge_find(evidence, block(1000, (500, 558)), [], LEVEL).code == "too_little_exposure"
+    assert judge_find(evidence, block(1000, (0, 60)), [], LEVEL).code == "not_proven"
 
 
 def test_both_sides_need_the_minimum_of_clusters():
