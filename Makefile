@@ -3,6 +3,8 @@ PORT ?= 8000
 ARGS ?=
 PYTHON := .venv/bin/python
 STACK := $(PYTHON) -m config.embedded
+# onnxruntime would report home otherwise.
+export ORT_DISABLE_TELEMETRY := 1
 MANAGE := $(PYTHON) manage.py
 REQUIREMENTS := requirements.txt requirements-demo.txt
 

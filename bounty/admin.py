@@ -12,10 +12,15 @@ JOB_FIELDS = ("status", "tries", "created", "started", "finished", "error", "err
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
+    """Deleting is a change too: a deleted find would give its verdict back to K and could be paid again."""
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
 
@@ -113,16 +118,12 @@ class TableUploadAdmin(admin.ModelAdmin):
 
 
 @admin.register(Team)
-class TeamAdmin(admin.ModelAdmin):
+class TeamAdmin(ReadOnlyAdmin):
     list_display = ("name", "bounty", "user", "created")
     list_filter = ("bounty",)
     search_fields = ("name", "user__username", "bounty__title")
     list_select_related = ("bounty", "user")
     fields = ("name", "bounty", "user", "created")
-    readonly_fields = ("bounty", "user", "created")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
 
 
 @admin.register(Submission)

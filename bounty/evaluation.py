@@ -49,13 +49,14 @@ def work(sandbox: Sandbox) -> bool:
         give_back(job, traceback.format_exc())
     if isinstance(job, Submission):
         settle(job.bounty_id)
-    if isinstance(job, Check):
-        drop_model(job)
     return True
 
 
 def claim() -> Job | None:
     for model in JOBS:
+        # A table may take minutes: one at a time, so that another worker stays free for finds.
+        if model is TableUpload and TableUpload.objects.filter(status=Status.RUNNING).exists():
+            continue
         with transaction.atomic():
             job = (
                 model.objects.select_for_update(skip_locked=True)
@@ -140,10 +141,10 @@ def run_check(check: Check, sandbox: Sandbox) -> None:
     held(check).update(status=Status.SCORED, finished=Now(), lease=None, log=output.log, result=result)
 
 
-def drop_model(check: Check) -> None:
+def drop_models() -> None:
     """Nothing is ever recomputed from a dry run's model."""
-    if Check.objects.filter(pk=check.pk).exclude(status__in=UNFINISHED).update(group_file=""):
-        check.group_file.delete(save=False)
+    for check in Check.objects.exclude(status__in=UNFINISHED).exclude(group_file=""):
+        check.group_file.delete()
 
 
 def run_upload(upload: TableUpload, sandbox: Sandbox) -> None:
@@ -241,6 +242,7 @@ def reap() -> int:
             status=Status.FAILED, finished=Now(), lease=None, leased_until=None
         )
         lost.update(status=Status.QUEUED, lease=None, leased_until=None)
+    drop_models()
     due = Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
     for bounty_id in due.distinct().values_list("pk", flat=True):
         try:

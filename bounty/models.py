@@ -189,7 +189,7 @@ class Team(models.Model):
     """Who submits to one bounty; so far one user, made when they join it."""
 
     bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="teams")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="teams")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="teams")
     name = models.CharField(max_length=150)
     created = models.DateTimeField(auto_now_add=True)
 
@@ -316,8 +316,9 @@ class Submission(GroupJob):
         NOTHING_NEW = "nothing_new", "Nothing new"
         TOO_LITTLE_EXPOSURE = "too_little_exposure", "Too few people"
 
-    bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="submissions")
-    team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="submissions")
+    # A judged submission has used one of K and may be what later ones are judged against: it stays.
+    bounty = models.ForeignKey(Bounty, on_delete=models.PROTECT, related_name="submissions")
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="submissions")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.FIND)
     note = models.TextField(blank=True, max_length=2000)
     idempotency_key = models.CharField(max_length=100, blank=True, editable=False)
@@ -365,7 +366,7 @@ class Masks(models.Model):
     """
 
     submission = models.OneToOneField(
-        Submission, on_delete=models.CASCADE, related_name="masks", primary_key=True
+        Submission, on_delete=models.PROTECT, related_name="masks", primary_key=True
     )
     leaderboard = models.BinaryField()
     final = models.BinaryField()

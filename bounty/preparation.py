@@ -27,7 +27,7 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
     try:
         checked = read_checked(bounty, upload)
         # Drawn here, unless one was set beforehand so that a split can be repeated, as in the demo.
-        seed = bounty.random_state or secrets.randbits(32)
+        seed = bounty.random_state or secrets.randbits(63)
         part_of_row = split_rows(
             checked, sample_share=bounty.sample_share, leaderboard_share=bounty.leaderboard_share, seed=seed
         )

@@ -99,7 +99,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Masks',
             fields=[
-                ('submission', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='masks', serialize=False, to='bounty.submission')),
+                ('submission', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='masks', serialize=False, to='bounty.submission')),
                 ('leaderboard', models.BinaryField()),
                 ('final', models.BinaryField()),
             ],
@@ -111,7 +111,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='submission',
             name='bounty',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='submissions', to='bounty.bounty'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='bounty.bounty'),
         ),
         migrations.AddField(
             model_name='submission',
@@ -146,13 +146,13 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=150)),
                 ('created', models.DateTimeField(auto_now_add=True)),
                 ('bounty', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='teams', to='bounty.bounty')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='teams', to=settings.AUTH_USER_MODEL)),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='teams', to=settings.AUTH_USER_MODEL)),
             ],
         ),
         migrations.AddField(
             model_name='submission',
             name='team',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='submissions', to='bounty.team'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submissions', to='bounty.team'),
         ),
         migrations.CreateModel(
             name='Check',

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
+from rest_framework.throttling import UserRateThrottle
 
 from .. import intake, sample, words
 from ..forms_submit import GroupForm
@@ -16,6 +17,7 @@ from .public import frame, visible_bounty
 
 SUBMISSIONS_ON_A_PAGE = 25
 UNCHANGED = 204
+TOO_FAST = "That was too many dry runs at once. Wait a minute, then try again."
 
 
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
@@ -80,7 +82,15 @@ def check_group(request: HttpRequest, slug: str) -> HttpResponse:
     return form_page(request, context, form, **answer)
 
 
+class DryRuns(UserRateThrottle):
+    """The same allowance as the API's: one count for both doors."""
+
+    scope = "checks"
+
+
 def dry_run(request: HttpRequest, bounty, form: GroupForm) -> dict:
+    if not DryRuns().allow_request(request, None):
+        return {"refusal": TOO_FAST}
     if not bounty.is_prepared:
         return {"refusal": intake.NOT_PREPARED}
     if not form.is_valid():

@@ -14,7 +14,7 @@ from fairness.slices.syntax import EXAMPLE, RuleError, number_text, quoted_name
 
 MAX_DEPTH = 40
 MAX_NODES = 2_000  # without the values of IN lists
-MAX_TEXT_WORK = 50  # LIKE, lower, upper, length: each walks every character of a column
+MAX_TEXT_WORK = 20  # LIKE, lower, upper, length: each walks every character of a column
 MAX_CALCULATIONS = 150  # + - * / and round: each keeps two columns of a batch in memory
 MAX_PATTERN = 200
 MAX_DECIMALS = 10

@@ -2,6 +2,7 @@
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models import ProtectedError
 from django.urls import reverse
 
 from bounty import intake
@@ -74,9 +75,18 @@ def test_of_a_bounty_only_texts_and_organisers_can_be_changed(staff, things, cas
     assert (after.alpha, after.parts, after.opened_at) == (bounty.alpha, bounty.parts, bounty.opened_at)
 
 
-@pytest.mark.parametrize("model", [Bounty, TableUpload])
-def test_bounties_and_their_data_are_not_deleted_here(staff, things, model):
+@pytest.mark.parametrize("model", [Bounty, TableUpload, Team, Submission, Masks, Check])
+def test_nothing_that_verdicts_rest_on_is_deleted_here(staff, things, model):
     assert staff.post(address(model, "delete", things[model].pk), {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=things[model].pk).exists()
+
+
+def test_nor_with_the_user_who_submitted(staff, things, cast):
+    user = things[Team].user
+    staff.post(reverse("admin:auth_user_delete", args=[user.pk]), {"post": "yes"})
+    assert Team.objects.filter(user=user).exists()
+    with pytest.raises(ProtectedError):
+        user.delete()
 
 
 def test_a_table_is_uploaded_through_the_same_door(staff, cast, run_worker):

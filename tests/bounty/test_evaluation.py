@@ -3,14 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from bounty import evaluation, intake, parts
+from bounty import drafts, evaluation, intake, parts
 from bounty.intake import Group
-from bounty.models import Bounty, Check, Masks, Status, Submission
+from bounty.models import Bounty, Check, Masks, Status, Submission, TableUpload
 from bounty.sandbox import Rejected, SandboxFailure
 from fairness.slices import compile_rule
 from fairness.verdict import judge_find
+from tests.conftest import as_upload, draft, lending_table
 from tests.onnx_models import below
 
 YOUNG_RENTERS = "age < 30 AND home = 'rent'"
@@ -175,7 +177,19 @@ def test_a_dry_run_of_a_model_reports_the_sample_and_keeps_no_file(open_bounty, 
     assert check.status == Status.SCORED
     assert check.result["sample_rows"] == int((sample["age"] < 30).sum())
     assert check.result["low"] < check.result["gap"] < check.result["high"]
-    assert not check.group_file
+    file = check.group_file.name
+    evaluation.reap()
+    check.refresh_from_db()
+    assert not check.group_file and not default_storage.exists(file)
+
+
+def test_tables_are_prepared_one_at_a_time_and_finds_go_on_meanwhile(cast, submit):
+    for slug in ("second", "third"):
+        drafts.upload_table(draft(cast.owner, slug=slug), as_upload(lending_table(rows=200)))
+    assert isinstance(evaluation.claim(), TableUpload)
+    assert evaluation.claim() is None
+    find = submit()
+    assert evaluation.claim() == find
 
 
 def test_scored_work_goes_before_dry_runs(open_bounty, cast, submit):
