@@ -6,6 +6,7 @@ Everything is checked before anything is saved; a wake-up for the worker is sent
 from functools import partial
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
@@ -58,6 +59,7 @@ def create_bounty(
     bounty.full_clean(exclude=() if has_roles(bounty) else ("label_column", "prediction_column"))
     preview = previewed(table, model_file)
     with transaction.atomic():
+        get_user_model().objects.select_for_update().get(pk=user.pk)
         if Bounty.objects.filter(organisers=user.pk, opened_at=None).count() >= DRAFTS_PER_USER:
             raise IntakeError("too_many_drafts", TOO_MANY_DRAFTS.format(cap=DRAFTS_PER_USER))
         bounty.save()
