@@ -21,7 +21,7 @@ from fairness.intervals import wilson
 from fairness.rates import Floats
 from fairness.slices.coding import CodedColumn, code_column, short_number
 
-BLUE, ORANGE, GREY = "#3b82c4", "#c9661b", "#808080"
+TEAL, ORANGE, GREY = "#17858c", "#c9661b", "#808080"
 GRID = "rgba(128, 128, 128, 0.3)"
 MOST_BINS = 20
 LABEL = 24  # characters of a label in a figure; the table has it whole
@@ -111,7 +111,7 @@ def _histogram(column: pl.Series) -> tuple[list[str], list[int], Dict]:
         "width": widths.tolist(),
         "customdata": labels,
         "hovertemplate": "%{customdata}: %{y:,} rows<extra></extra>",
-        "marker": {"color": BLUE, "line": {"width": 1, "color": GRID}},
+        "marker": {"color": TEAL, "line": {"width": 1, "color": GRID}},
     }
     figure = _figure(
         [bars], height=280, x={"title": {"text": _short(column.name)}}, y={"title": {"text": "rows"}}
@@ -135,7 +135,7 @@ def _bars(coded: CodedColumn, by_count: bool) -> tuple[list[str], list[int], Dic
         "x": counts,
         "y": list(range(len(order))),
         "hovertemplate": "%{x:,} rows<extra></extra>",
-        "marker": {"color": [BLUE if place in named else GREY for place in order]},
+        "marker": {"color": [TEAL if place in named else GREY for place in order]},
     }
     return labels, counts, _figure([bars], **_one_line_each(labels), x={"title": {"text": "rows"}})
 
@@ -248,18 +248,19 @@ def _dots(rows: list[RateRow], overall: RateRow) -> Dict:
             "symmetric": False,
             "array": [(row.high or 0) - (row.rate or 0) for _, row in known],
             "arrayminus": [(row.rate or 0) - (row.low or 0) for _, row in known],
-            "color": BLUE,
+            "color": TEAL,
             "thickness": 2,
             "width": 5,
         },
-        "marker": {"color": BLUE, "size": 9},
+        "marker": {"color": TEAL, "size": 9},
         "customdata": [[row.low, row.high, row.rows] for _, row in known],
         "hovertemplate": "%{x:.1%} (95 % interval %{customdata[0]:.1%} to %{customdata[1]:.1%}), "
         "%{customdata[2]:,} rows<extra></extra>",
     }
     words = {
         "type": "scatter",
-        "mode": "text",
+        "mode": "markers+text",
+        "marker": {"size": 12, "opacity": 0},
         "x": [0] * len(small),
         "y": small,
         "text": [f"too small to say ({rows[place].rows:,} rows)" for place in small],
@@ -296,6 +297,7 @@ def _one_line_each(labels: list[str]) -> Dict:
         "tickvals": list(range(len(labels))),
         "ticktext": [_short(label) for label in labels],
         "range": [len(labels) - 0.5, -0.5],
+        "ticklabelstandoff": 6,
         "showgrid": False,
     }
     return {"height": 90 + 28 * len(labels), "y": axis}

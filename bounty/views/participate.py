@@ -11,7 +11,7 @@ from rest_framework.throttling import UserRateThrottle
 from .. import intake, sample, words
 from ..forms_submit import GroupForm
 from ..intake import IntakeError
-from ..models import Check, Submission
+from ..models import Bounty, Check, Submission
 from ..sandbox import REJECTIONS
 from .public import frame, visible_bounty
 
@@ -56,7 +56,7 @@ def form_page(request: HttpRequest, context: dict, form: GroupForm, **answer) ->
     return render(request, "bounty/submit.html", context)
 
 
-def spent(bounty, quota: intake.Quota) -> str:
+def spent(bounty: Bounty, quota: intake.Quota) -> str:
     """Why nothing more can be submitted now; trying on the public sample is still possible."""
     try:
         intake.refuse_over_quota(bounty, quota)
@@ -88,7 +88,7 @@ class DryRuns(UserRateThrottle):
     scope = "checks"
 
 
-def dry_run(request: HttpRequest, bounty, form: GroupForm) -> dict:
+def dry_run(request: HttpRequest, bounty: Bounty, form: GroupForm) -> dict:
     if not DryRuns().allow_request(request, None):
         return {"refusal": TOO_FAST}
     if not bounty.is_prepared:
@@ -97,16 +97,25 @@ def dry_run(request: HttpRequest, bounty, form: GroupForm) -> dict:
         return {"refusal": next(iter(form.errors.values()))[0]}
     try:
         if form.group.format == "rule":
-            return {"result": intake.check_rule(bounty, form.group.rule)}
+            return shown_result(bounty, intake.check_rule(bounty, form.group.rule))
         return {"check": intake.check_model(request.user, bounty, form.group)}
     except IntakeError as error:
         return {"refusal": error.detail}
 
 
+def shown_result(bounty: Bounty, result: dict) -> dict:
+    """With how many hidden rows would count, were the group as frequent there as on the sample."""
+    if not result:
+        return {}
+    rows = {name: bounty.parts[name]["rows"] for name in ("sample", "leaderboard")}
+    return {"result": result, "expected": round(result["rows"] * rows["leaderboard"] / rows["sample"])}
+
+
 @login_required
 def check(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Check.objects.select_related("team__bounty"), pk=pk, team__user=request.user)
-    context = frame(request, found.team.bounty, check=found, result=found.result)
+    bounty = found.team.bounty
+    context = frame(request, bounty, check=found, **shown_result(bounty, found.result))
     if is_known(request, context, found.status):
         return HttpResponse(status=UNCHANGED)
     if found.error:

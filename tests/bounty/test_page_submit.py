@@ -170,7 +170,6 @@ def test_a_rule_is_tried_at_once_and_costs_nothing(participant, open_bounty):
     ("rule", "sentence"),
     [
         (f"NOT ({RULE})", "fares better than everyone else"),
-        ("age = 30", "on the hidden half 30 are needed"),
         ("age > 0", "Every row of the public sample is in the group"),
         ("age > 99", "No row of the public sample is in the group"),
         ("agee < 30", "Not tried"),
@@ -179,6 +178,15 @@ def test_a_rule_is_tried_at_once_and_costs_nothing(participant, open_bounty):
 )
 def test_a_dry_run_says_what_it_means(participant, open_bounty, rule, sentence):
     assert sentence in text(fill(participant, "check_group", HTMX, group_rule=rule))
+
+
+def test_a_dry_run_says_how_many_hidden_rows_to_expect(participant, open_bounty):
+    """Sample and leaderboard half hold a fifth and two fifths of the rows."""
+    rows = intake.check_rule(open_bounty, RULE)["rows"]
+    ratio = open_bounty.parts["leaderboard"]["rows"] / open_bounty.parts["sample"]["rows"]
+    assert ratio == pytest.approx(2, rel=0.02)
+    shown = text(fill(participant, "check_group", HTMX))
+    assert f"about {round(rows * ratio)} of its rows should count; at least 30 must" in shown
 
 
 def test_a_dry_run_speaks_for_no_gap_where_the_interval_holds_zero(participant, open_bounty):

@@ -9,7 +9,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from fairness.clustered import cluster_interval
-from fairness.figures import BLUE, GREY, MOST_BINS, ORANGE, show_distribution, show_group_rates
+from fairness.figures import TEAL, GREY, MOST_BINS, ORANGE, show_distribution, show_group_rates
 
 
 def plotly_accepts(figure: dict) -> bool:
@@ -50,7 +50,7 @@ def test_few_numbers_keep_their_order_and_texts_stand_by_count():
     assert [(r.label, r.rows) for r in grades.table] == [("1", 1), ("2", 1), ("3", 2), ("missing", 1)]
     words = show_distribution(pl.Series("word", ["b", "a", "b", None, "c", "c", "c"]))
     assert [(r.label, r.rows) for r in words.table] == [("c", 3), ("b", 2), ("a", 1), ("missing", 1)]
-    assert words.figure["data"][0]["marker"]["color"] == [BLUE, BLUE, BLUE, GREY]
+    assert words.figure["data"][0]["marker"]["color"] == [TEAL, TEAL, TEAL, GREY]
     assert plotly_accepts(grades.figure)
     assert plotly_accepts(words.figure)
 
@@ -205,7 +205,7 @@ def luminance(colour: str) -> float:
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-@pytest.mark.parametrize("colour", [BLUE, ORANGE, GREY])
+@pytest.mark.parametrize("colour", [TEAL, ORANGE, GREY])
 @pytest.mark.parametrize("background", ["#ffffff", "#212529"])
 def test_colours_stand_out_on_light_and_on_dark(colour, background):
     high, low = sorted((luminance(colour), luminance(background)), reverse=True)
