@@ -5,6 +5,7 @@ What costs time is kept by the records of the prepared data, so that pages only 
 
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import polars as pl
@@ -19,6 +20,7 @@ from .parts import evidence_of, read_part, records, sample_part
 
 VALUES_HINTED = 6
 HINT_CHARACTERS = 30
+CONDITIONS_SHOWN = 2
 
 
 @dataclass(frozen=True)
@@ -139,10 +141,10 @@ def _rates_by_group(key: tuple, column: str, min_rows: int) -> GroupRates:
 @lru_cache(maxsize=256)
 def _rule_help(key: tuple) -> RuleHelp:
     features = read_part(*key).features
-    examples = [text for text in map(example, features) if text]
+    examples = islice(filter(None, map(example, features)), CONDITIONS_SHOWN)
     return RuleHelp(
         tuple({"name": c.name, "sql": quoted_name(c.name), "hint": hint(c)} for c in features),
-        " AND ".join(examples[:2]),
+        " AND ".join(examples),
     )
 
 
@@ -157,10 +159,13 @@ def hint(column: pl.Series) -> str:
         )
         shown = [sql_text(shorten(value)) for value in counts["value"].head(VALUES_HINTED)]
         return ", ".join([*shown, "…"] if len(counts) > VALUES_HINTED else shown)
-    distinct = known.unique().sort()
+    # The first rows often show that there are many values, which spares sorting the rest.
+    distinct = known.head(1000).unique()
+    if len(distinct) <= VALUES_HINTED:
+        distinct = known.unique().sort()
     if len(distinct) <= VALUES_HINTED:
         return ", ".join(f"{value:.10g}" for value in distinct)
-    return f"{distinct[0]:.10g} to {distinct[-1]:.10g}"
+    return f"{known.min():.10g} to {known.max():.10g}"
 
 
 def example(column: pl.Series) -> str:

@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from bounty.models import Bounty, Submission
+from bounty.parts import DamagedPart
 from bounty.sample import first_look
 
 from .celery import app
@@ -33,10 +34,19 @@ def home(request: HttpRequest) -> HttpResponse:
     bounties = Bounty.objects.taking_submissions().with_counts()[:HOME_BOUNTIES]
     context = {
         "bounties": bounties,
-        "look": next(filter(None, map(first_look, bounties)), None),
+        "look": next(filter(None, map(look_at, bounties)), None),
         "finds": finds.select_related("team", "bounty").order_by("-finished")[:HOME_FINDS],
     }
     return render(request, "home.html", context)
+
+
+def look_at(bounty: Bounty) -> dict | None:
+    """One bounty's damaged file is not to take the front page down."""
+    try:
+        return first_look(bounty)
+    except (DamagedPart, OSError):
+        logger.exception("the public sample of %s cannot be read", bounty.slug)
+        return None
 
 
 @never_cache

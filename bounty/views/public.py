@@ -1,6 +1,8 @@
 """A bounty's pages that need no account."""
 
 from django.core.paginator import Paginator
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
@@ -37,7 +39,10 @@ def bounty_list(request: HttpRequest) -> HttpResponse:
     mine = Bounty.objects.none()
     if request.user.is_authenticated:
         mine = Bounty.objects.filter(organisers=request.user, opened_at__isnull=True)
-    opened = Bounty.objects.filter(opened_at__isnull=False).with_counts()
+    over = ExpressionWrapper(
+        Q(closed_at__isnull=False) | Q(closes_at__isnull=False, closes_at__lte=Now()), BooleanField()
+    )
+    opened = Bounty.objects.filter(opened_at__isnull=False).with_counts().order_by(over, "-opened_at")
     page = Paginator(opened, BOUNTIES_ON_A_PAGE).get_page(request.GET.get("page"))
     return render(request, "bounty/list.html", {"page": page, "drafts": mine})
 
@@ -78,7 +83,8 @@ def leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
     rows = standings(bounty)
     page = Paginator(rows, TEAMS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = frame(request, bounty, page=page, teams=len(rows), accepted=sum(row.accepted for row in rows))
-    context["last_verdict"] = bounty.submissions.filter(accepted__isnull=False).order_by("finished").last()
+    judged = bounty.submissions.filter(accepted__isnull=False).order_by("finished")
+    context["last_verdict"] = judged.only("finished").last()
     own = next((row for row in rows if context["team"] and row.team == context["team"].name), None)
     if own and own not in page.object_list:
         context["own_row"] = own

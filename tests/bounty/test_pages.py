@@ -6,6 +6,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
+from django.core.files.storage import default_storage
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
@@ -44,6 +45,21 @@ def test_a_bounty_that_is_over(participant, open_bounty):
         assert page("submit", "lending") + '">' + "Submit" not in html(participant.get(page(name, "lending")))
     assert "None is open right now" in text(participant.get("/"))
     assert not Submission.objects.exists()
+
+
+def test_bounties_that_are_over_stand_last(client, cast, open_bounty):
+    now = timezone.now()
+    hours = timedelta(hours=1)
+    for slug, values in {
+        "over": {"closes_at": now - hours},
+        "closed": {"closed_at": now - 2 * hours},
+        "later": {"opens_at": now + hours},
+        "closing": {"closes_at": now + hours},
+    }.items():
+        draft(cast.owner, slug, opened_at=now + (len(slug) - 9) * hours, **values)
+    shown = html(client.get("/bounties/"))
+    order = re.findall(r'card-link" href="/bounties/([a-z]+)/"', shown)
+    assert order == ["lending", "closing", "later", "closed", "over"]
 
 
 def test_a_draft_before_and_after_its_data(client, cast, draft_bounty, run_worker):
@@ -91,6 +107,11 @@ def test_home_draws_the_rates_of_an_open_bounty(client, open_bounty):
 def test_home_without_groups_to_tell_apart_draws_nothing(client, open_bounty):
     change(open_bounty, group_columns=["sex"], min_rows=5000)
     assert "whisker" not in html(client.get("/"))
+
+
+def test_home_outlives_a_lost_file(client, open_bounty):
+    default_storage.delete(open_bounty.parts["sample"]["truth"]["path"])
+    assert "Lending decisions" in text(client.get("/"))
 
 
 def test_the_overview_states_what_a_verdict_rests_on(client, open_bounty):
