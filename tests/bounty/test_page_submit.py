@@ -34,7 +34,7 @@ BAD = [
     ({"group_rule": "agee < 30"}, "group_rule", "agee"),
     ({"group_rule": "approve = 1"}, "group_rule", "approve"),
     ({"group_rule": "home < 3"}, "group_rule", "home"),
-    ({"group_rule": "income <"}, "group_rule", ""),
+    ({"group_rule": "income <"}, "group_rule", "cannot be read"),
     ({"group_rule": "age < 30; DROP TABLE"}, "group_rule", "semicolon"),
     ({"group_rule": "age < 30 AND " * 2000}, "group_rule", "characters"),
     ({"group_rule": "age < 30\0"}, "group_rule", "Null characters"),
