@@ -103,6 +103,8 @@ def draft(owner, slug: str = "lending", **values) -> Bounty:
             "group_columns": ["sex", "home"],
             "verdict_cap": 200,
             "team_cap": 50,
+            # The same split in every run.
+            "random_state": 730_425_118,
         }
         | values
     )
