@@ -15,7 +15,7 @@ from fairness.tables import CheckedTable, TableError, check_bounty_table, read_t
 from .models import PARTS, Bounty, TableUpload
 from .parts import FEATURES, TRUTH, store
 from .sample import summary
-from .sandbox import FeatureTable, Rejected, Sandbox, check_base_model
+from .sandbox import REJECTIONS, FeatureTable, Rejected, Sandbox, check_base_model
 
 # The organiser's model must give the table's predictions, but for rows that rounding to float32 moves.
 REPRODUCED_SHARE = 0.999
@@ -84,7 +84,11 @@ def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sand
     with upload.model_file.open() as file:
         payload = file.read()
     table = FeatureTable(checked.features, checked.schema)
-    agreement = check_base_model(sandbox, payload, table, checked.y_pred)
+    try:
+        agreement = check_base_model(sandbox, payload, table, checked.y_pred)
+    except Rejected as rejected:
+        sentences = f"Your model: {REJECTIONS[rejected.code]} {rejected.detail}".strip()
+        raise Rejected(rejected.code, sentences, log=rejected.log) from rejected
     if agreement.share < REPRODUCED_SHARE:
         raise Rejected(
             "model_differs",

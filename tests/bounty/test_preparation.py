@@ -135,6 +135,14 @@ def test_the_organisers_model_must_give_the_tables_predictions(cast, run_worker)
     assert upload.error == "model_differs" and "%" in upload.error_detail
 
 
+def test_an_organisers_unreadable_model_is_refused_with_a_sentence(draft_bounty, run_worker):
+    upload = prepare(
+        draft_bounty, run_worker, as_upload(lending_table()), SimpleUploadedFile("m.onnx", b"no model")
+    )
+    assert upload.error == "unreadable_model"
+    assert upload.error_detail.startswith("Your model: The file could not be read")
+
+
 def test_new_data_before_opening_replaces_the_old(draft_bounty, run_worker):
     prepare(draft_bounty, run_worker, as_upload(lending_table(seed=1)))
     first = draft_bounty.parts
