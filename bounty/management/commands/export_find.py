@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from bounty import parts
@@ -42,4 +43,6 @@ class Command(BaseCommand):
         command = ["python -m fairness rescore --truth truth.parquet --mask mask.npy"]
         command += [f"--earlier {' '.join(names[1:])}"] if names[1:] else []
         command += [f"--level {bounty.level!r} --min-rows {bounty.min_rows}"]
-        self.stdout.write(f"Written to {to}. There:\n  {' '.join(command)}")
+        self.stdout.write(
+            f"Written to {to}. There, with PYTHONPATH={settings.BASE_DIR}:\n  {' '.join(command)}"
+        )
