@@ -23,6 +23,11 @@
     describeType();
   };
 
+  form.addEventListener("submit", (event) => {
+    if (file.closest("[hidden]") || file.checkValidity()) return;
+    event.preventDefault();
+    file.reportValidity();
+  });
   form.addEventListener("change", (event) => {
     if (event.target.name === "group_format") showFormat();
     if (event.target === file) describeType();
