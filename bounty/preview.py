@@ -10,8 +10,8 @@ from pathlib import Path
 import polars as pl
 from django.core.files import File
 
-from fairness.columns import check_names, shown
-from fairness.parquet import MAGIC, MAX_FOOTER
+from fairness.delimited import record_ends
+from fairness.parquet import MAGIC, footer_size, read_footer
 from fairness.tables import TableError, canonical_labels, read_table
 
 HEAD_BYTES = 1 << 20
@@ -20,8 +20,6 @@ SMALL_UNPACKED = 64 << 20
 ROWS = 5
 VALUES = 12
 CHARACTERS = 60
-
-DAMAGED = "The file is damaged or not quite Parquet. Write it again."
 
 
 def preview(file: File) -> dict:
@@ -48,18 +46,13 @@ def _delimited(file: File) -> dict:
     data = file.read(HEAD_BYTES)
     whole = file.size <= len(data)
     if not whole:
-        data = _whole_records(data)
+        ends = record_ends(data)
+        if ends.size == 1:
+            raise TableError("Row 2 does not end within 1 MB. Is a quotation mark in it never closed?")
+        data = data[: ends[-1] + 1] if ends.size else data
     frame = _read(data)
     rows = frame.height if whole else round(frame.height * file.size / len(data))
     return {"columns": _described(frame), "rows": rows, "exact": whole}
-
-
-def _whole_records(data: bytes) -> bytes:
-    """The bytes up to the last newline that is outside quotation marks."""
-    end = data.rfind(b"\n") + 1
-    while end and data.count(b'"', 0, end) % 2:
-        end = data.rfind(b"\n", 0, end - 1) + 1
-    return data[:end] or data
 
 
 def _parquet(file: File) -> dict:
@@ -70,30 +63,10 @@ def _parquet(file: File) -> dict:
         except TableError:
             file.seek(0)
     file.seek(max(0, file.size - 8))
-    footer = int.from_bytes(file.read(4), "little")
-    if footer > min(MAX_FOOTER, file.size) or file.read(4) != MAGIC:
-        raise TableError(DAMAGED)
-    return _footer(file, footer)
-
-
-def _footer(file: File, size: int) -> dict:
-    """Names alone, from the footer, which stands by itself when the file's magic is put before it."""
+    size = footer_size(file.read(8), file.size)
     file.seek(file.size - 8 - size)
-    with tempfile.NamedTemporaryFile(suffix=".parquet") as local:
-        local.write(MAGIC + file.read())
-        local.flush()
-        try:
-            dtypes = pl.read_parquet_schema(local.name)
-            rows = pl.scan_parquet(local.name, glob=False).select(pl.len()).collect().item()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            raise TableError(DAMAGED) from error
-    check_names(list(dtypes))
-    for name, dtype in dtypes.items():
-        if dtype.is_nested():
-            raise TableError(
-                f"Column {shown(name)} is nested. Flatten it into plain columns or leave it out."
-            )
-    columns = [{"name": name, "dtype": "", "examples": [], "values": []} for name in dtypes]
+    names, rows = read_footer(file.read(size))
+    columns = [{"name": name, "dtype": "", "examples": [], "values": []} for name in names]
     return {"columns": columns, "rows": rows, "exact": True}
 
 

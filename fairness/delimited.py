@@ -116,8 +116,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
             if not more:
                 yield rest if rest.endswith(b"\n") else rest + b"\n"
                 return
-            data = np.frombuffer(rest, np.uint8)
-            ends = np.flatnonzero((data == NEWLINE) & ~_inside(data))
+            ends = record_ends(rest)
             cut = int(ends[-1]) + 1 if ends.size else 0
             if cut:
                 yield rest[:cut]
@@ -125,6 +124,12 @@ def _blocks(path: Path) -> Iterator[bytes]:
                 yield rest  # one endless row: the checks say where it opened
                 raise TableError("A row runs over 64 MB. Save the table with one row a line.")
             rest = rest[cut:] + more
+
+
+def record_ends(block: bytes) -> npt.NDArray[np.intp]:
+    """Where the newlines outside quotation marks stand."""
+    data = np.frombuffer(block, np.uint8)
+    return np.flatnonzero((data == NEWLINE) & ~_inside(data))
 
 
 def _inside(data: Bytes) -> npt.NDArray[np.bool_]:

@@ -46,6 +46,7 @@ MAX_UNPACKED = 4 << 30
 MAX_ROWS = 10_000_000
 MAX_CELLS = 200_000_000
 MAX_CLASSES = 20
+MAX_LABEL = 200
 RESERVED = ("label", "prediction")  # the public sample carries these beside the visible columns
 
 Labels = npt.NDArray[np.object_]
@@ -88,7 +89,7 @@ def read_table(
     bytes, not by its name.
 
     Raises TableError for a file that is unreadable, empty, ragged, too large in bytes, rows, columns or cells
-    (rows times columns), or unpacks to more than `max_unpacked` bytes.
+    (rows times columns), unpacks to more than `max_unpacked` bytes, or holds more text than a CSV file could.
     """
     path = Path(path)
     try:
@@ -105,7 +106,12 @@ def read_table(
         )
     if start == MAGIC:
         return read_parquet(
-            path, max_rows=max_rows, max_columns=max_columns, max_cells=max_cells, max_bytes=max_unpacked
+            path,
+            max_rows=max_rows,
+            max_columns=max_columns,
+            max_cells=max_cells,
+            max_bytes=max_unpacked,
+            max_text=min(max_bytes, max_unpacked),
         )
     return read_csv(path, max_rows=max_rows, max_columns=max_columns, max_cells=max_cells)
 
@@ -170,8 +176,8 @@ def check_bounty_table(
         frame, {"label": label, "prediction": prediction, "cluster": cluster, "weight": weight}
     )
     columns = _check_visible(frame, visible, groups, hidden)
-    y_true = canonical_labels(frame.get_column(label), label)
-    y_pred = canonical_labels(frame.get_column(prediction), prediction)
+    y_true = _labels(frame.get_column(label))
+    y_pred = _labels(frame.get_column(prediction))
     labels = _check_labels(y_true, measure, label)
     _check_predictions(y_pred, labels, prediction)
     features = pl.DataFrame([_settled(frame.get_column(name)) for name in columns])
@@ -227,6 +233,17 @@ def _check_visible(
         if name not in columns:
             raise TableError(f"The group column {shown(name)} must be among the visible columns.")
     return columns
+
+
+def _labels(column: pl.Series) -> Labels:
+    """Canonical labels, once no text is so long that a copy for every row would fill the memory."""
+    column = _settled(column)
+    row = first_row(column.str.len_chars() > MAX_LABEL) if column.dtype == pl.String else None
+    if row is not None:
+        raise TableError(
+            f"Row {row} of column {shown(column.name)} holds a label of more than {MAX_LABEL} characters."
+        )
+    return canonical_labels(column, column.name)
 
 
 def _check_labels(y_true: Labels, measure: str, label: str) -> tuple[str, ...]:

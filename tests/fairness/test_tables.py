@@ -346,6 +346,8 @@ def test_the_favourable_label_may_be_written_in_any_way(favourable):
         ({"w": [1.0, 1, 1, -0.5]}, {"weight": "w"}, 'Row 5 of the weight column "w"'),
         ({"w": ["1", "x", "2", "3"]}, {"weight": "w"}, "numbers only; row 3 does not"),
         ({"w": [0.0, 0, 0, 0]}, {"weight": "w"}, "Every weight"),
+        ({"y": ["1", "0", "1", "x" * 201]}, {}, 'Row 5 of column "y" holds a label of more than 200'),
+        ({"p": ["1", "x" * 201, "1", "0"]}, {}, 'Row 3 of column "p" holds a label of more than 200'),
         ({"who": ["a", None, "b", "c"]}, {"cluster": "who"}, 'Row 3 of the cluster column "who" is empty'),
     ],
 )
