@@ -1,14 +1,20 @@
 """The leaderboard: computed at read from the verdicts, never stored."""
 
-from fairness.ranking import Entry, Standing, rank_teams
+from django.db.models import Count, Min
+
+from fairness.ranking import Find, Standing, rank_teams
 
 from .models import Bounty, round_up
 
 
 def standings(bounty: Bounty) -> tuple[Standing, ...]:
     """Rows of the leaderboard in order. Verdicts are given in the order of submission, which the ids keep."""
-    rows = bounty.submissions.order_by("id").values_list("team__name", "points", "accepted", "finished")
+    sent = bounty.submissions.order_by().values("team__name").annotate(sent=Count("id"), first=Min("id"))
+    accepted = bounty.submissions.filter(accepted=True).order_by("id")
     return rank_teams(
-        Entry(team=team, points=points, accepted=bool(accepted), when=round_up(finished))
-        for team, points, accepted, finished in rows
+        dict(sent.order_by("first").values_list("team__name", "sent")),
+        [
+            Find(*find, round_up(when))
+            for *find, when in accepted.values_list("team__name", "points", "finished")
+        ],
     )

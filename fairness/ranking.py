@@ -1,18 +1,17 @@
 """The leaderboard: who has the most points, and of equals who had them first."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One scored submission: its team, its points (percentage points), whether accepted, and when."""
+class Find:
+    """One accepted find: its team, its points (percentage points) and when it was accepted."""
 
     team: str
     points: float
-    accepted: bool
     when: datetime
 
 
@@ -31,40 +30,36 @@ class Standing:
 @dataclass
 class _Tally:
     position: int
-    exact: list[float]
+    submissions: int
+    exact: list[float] = field(default_factory=list)
     tenths: int = 0
-    accepted: int = 0
-    submissions: int = 0
     last_accepted: datetime | None = None
 
 
-def rank_teams(entries: Iterable[Entry]) -> tuple[Standing, ...]:
+def rank_teams(submissions: Mapping[str, int], finds: Iterable[Find]) -> tuple[Standing, ...]:
     """Rank teams by the sum of their accepted points, rounded down to a tenth of a point.
 
-    `entries` come in the order their verdicts were given. Of teams with equal shown totals the one that
-    reached its total first stands first; ranks run 1, 2, 3 without ties. Points of entries not accepted are
-    ignored, and a team without an accepted one stands at 0.
+    `submissions` counts what each team sent, in the order of their first ones; `finds` are the accepted ones
+    in the order of their verdicts. Of teams with equal shown totals the one that reached its total first
+    stands first, and of teams at 0 the one that submitted first; ranks run 1, 2, 3 without ties. Raises
+    KeyError for a find of a team that sent nothing.
 
     >>> when = datetime(2026, 1, 1)
-    >>> entries = [Entry("a", 0.39, True, when), Entry("b", 0.31, True, when), Entry("c", 0.0, False, when)]
-    >>> [(row.rank, row.team, row.points) for row in rank_teams(entries)]
+    >>> rows = rank_teams({"c": 1, "a": 1, "b": 2}, [Find("a", 0.39, when), Find("b", 0.31, when)])
+    >>> [(row.rank, row.team, row.points) for row in rows]
     [(1, 'a', 0.3), (2, 'b', 0.3), (3, 'c', 0.0)]
     """
-    tallies: dict[str, _Tally] = {}
-    for position, entry in enumerate(entries):
-        tally = tallies.setdefault(entry.team, _Tally(position, []))
-        tally.submissions += 1
-        if not entry.accepted:
-            continue
-        tally.accepted += 1
-        tally.last_accepted = entry.when
-        tally.exact.append(entry.points)
+    tallies = {team: _Tally(position, sent) for position, (team, sent) in enumerate(submissions.items())}
+    for position, find in enumerate(finds):
+        tally = tallies[find.team]
+        tally.last_accepted = find.when
+        tally.exact.append(find.points)
         tenths = _tenths(math.fsum(tally.exact))
         if tenths != tally.tenths:
             tally.tenths, tally.position = tenths, position
     ordered = sorted(tallies.items(), key=lambda item: (-item[1].tenths, item[1].position))
     return tuple(
-        Standing(rank, team, tally.tenths / 10, tally.accepted, tally.submissions, tally.last_accepted)
+        Standing(rank, team, tally.tenths / 10, len(tally.exact), tally.submissions, tally.last_accepted)
         for rank, (team, tally) in enumerate(ordered, start=1)
     )
 

@@ -1,6 +1,6 @@
 """Judging a find: is the model provably worse on this group, and by how much more than is known already?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -159,7 +159,9 @@ def judge_find(
     """Judge a group of rows at `level`, given the earlier accepted finds in the order they were accepted.
 
     The group is judged in two parts, each at half the level: its rows outside all earlier finds against all
-    other rows, and its rows inside them against the rest of what they cover. A part whose gap is proven
+    other rows, and its rows inside them. Those are cut by which earlier finds hold them, and each piece is
+    compared with the other rows of exactly the same finds, the half level shared out equally: a known group
+    would else be paid again and again for being worse than other known ones. A part whose gap is proven
     (Fisher's exact test for 0/1 errors without clusters or weights, the cluster score test otherwise) earns
     100 * its share of all exposure * the one-sided lower bound of its gap (Newcombe, or linearised); the find
     is accepted when the points are positive. Each side of a comparison needs `min_rows` rows with exposure
@@ -187,11 +189,17 @@ def judge_find(
     duplicate_of, jaccard = _nearest(group, earlier)
     parts: list[Part] = []
     fresh = group & ~covered
-    if _reaches(inside, min_rows, min_clusters) and _reaches(outside, min_rows, min_clusters):
-        for name, mask, rest in (("new", fresh, ~fresh), ("known", group & covered, covered & ~group)):
-            sides = _side(evidence, mask), _side(evidence, rest)
-            if all(_reaches(side, min_rows, min_clusters) for side in sides):
-                parts.append(_judge_part(evidence, name, *sides, total, part_level))
+
+    def large_enough(pairs: Iterable[tuple[Mask, Mask]]) -> list[tuple[_Side, _Side]]:
+        sides = [(_side(evidence, mask), _side(evidence, rest)) for mask, rest in pairs]
+        return [pair for pair in sides if all(_reaches(side, min_rows, min_clusters) for side in pair)]
+
+    if large_enough([(group, ~group)]):
+        known = large_enough(_split_atoms(group, earlier, covered, min_rows))
+        for pair in large_enough([(fresh, ~fresh)]):
+            parts.append(_judge_part(evidence, "new", *pair, total, part_level))
+        for pair in known:
+            parts.append(_judge_part(evidence, "known", *pair, total, part_level / len(known)))
     points = sum(part.points for part in parts)
     if points > 0:
         code = ACCEPTED
@@ -217,6 +225,26 @@ def judge_find(
         duplicate_of=duplicate_of,
         jaccard=jaccard,
     )
+
+
+def _split_atoms(
+    group: Mask, earlier: Sequence[Mask], covered: Mask, min_rows: int
+) -> Iterator[tuple[Mask, Mask]]:
+    """The rows held by exactly the same earlier finds, for each such set that the group divides: in, out."""
+    rows = np.flatnonzero(covered)
+    codes = np.zeros(len(rows), dtype=np.int64)
+    for start in range(0, len(earlier), 62):
+        word = np.zeros(len(rows), dtype=np.int64)
+        for bit, mask in enumerate(earlier[start : start + 62]):
+            word |= mask[rows].astype(np.int64) << bit
+        values, ranks = np.unique(word, return_inverse=True)
+        codes = np.unique(codes * len(values) + ranks, return_inverse=True)[1]
+    size = np.bincount(codes)
+    inside = np.bincount(codes[group[rows]], minlength=len(size))
+    for code in np.flatnonzero((inside >= max(min_rows, 1)) & (size - inside >= max(min_rows, 1))):
+        atom = np.zeros(len(group), dtype=np.bool_)
+        atom[rows[codes == code]] = True
+        yield group & atom, atom & ~group
 
 
 def _judge_part(evidence: Evidence, name: str, side: _Side, rest: _Side, total: float, level: float) -> Part:

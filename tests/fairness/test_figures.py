@@ -9,7 +9,7 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from fairness.clustered import cluster_interval
-from fairness.figures import TEAL, GREY, MOST_BINS, ORANGE, show_distribution, show_group_rates
+from fairness.figures import GREY, MOST_BINS, ORANGE, TEAL, show_distribution, show_group_rates
 
 
 def plotly_accepts(figure: dict) -> bool:

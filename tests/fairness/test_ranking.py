@@ -3,21 +3,23 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from fairness.ranking import Entry, rank_teams, round_down
+from fairness.ranking import Find, rank_teams, round_down
 
 START = datetime(2026, 3, 1)
 
 
-def entries(*rows):
-    """Entries a minute apart: team, points, and whether accepted (by default where there are points)."""
-    return [
-        Entry(team, points, bool(points) if not rest else rest[0], START + timedelta(minutes=minute))
-        for minute, (team, points, *rest) in enumerate(rows)
-    ]
+def ranked(*rows):
+    """Submissions a minute apart: team, points, and whether accepted (by default where there are points)."""
+    sent, finds = {}, []
+    for minute, (team, points, *rest) in enumerate(rows):
+        sent[team] = sent.get(team, 0) + 1
+        if rest[0] if rest else points:
+            finds.append(Find(team, points, START + timedelta(minutes=minute)))
+    return rank_teams(sent, finds)
 
 
 def table(*rows):
-    return [(row.rank, row.team, row.points) for row in rank_teams(entries(*rows))]
+    return [(row.rank, row.team, row.points) for row in ranked(*rows)]
 
 
 def test_teams_rank_by_points_rounded_down():
@@ -40,19 +42,19 @@ def test_small_points_add_up_exactly():
 
 
 def test_only_accepted_entries_earn_and_all_are_counted():
-    (row,) = rank_teams(entries(("a", 2.0, False), ("a", 0.4), ("a", 0.0)))
+    (row,) = ranked(("a", 2.0, False), ("a", 0.4), ("a", 0.0))
     assert (row.points, row.accepted, row.submissions) == (0.4, 1, 3)
     assert row.last_accepted == START + timedelta(minutes=1)
 
 
 def test_a_team_without_an_accepted_entry_stands_last_by_who_came_first():
-    rows = rank_teams(entries(("b", 0), ("a", 0), ("c", 0.5)))
+    rows = ranked(("b", 0), ("a", 0), ("c", 0.5))
     assert [row.team for row in rows] == ["c", "b", "a"]
     assert rows[1].last_accepted is None
 
 
-def test_no_entries_make_an_empty_table():
-    assert rank_teams([]) == ()
+def test_no_submissions_make_an_empty_table():
+    assert rank_teams({}, []) == ()
 
 
 def test_it_agrees_with_sorting_the_whole_history():

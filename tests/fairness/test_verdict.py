@@ -142,6 +142,54 @@ def test_one_row_or_one_cluster_is_never_judged():
     assert verdict.parts[0].rows == 2
 
 
+def overlapping(rows: int, seed: int) -> tuple[Evidence, list[np.ndarray]]:
+    """Two real groups that overlap, the smaller one much worse, and errors that follow from both."""
+    rng = np.random.default_rng(seed)
+    large, small = rng.random(rows) < 0.5, rng.random(rows) < 0.25
+    errors = (rng.random(rows) < 0.2 + 0.15 * large + 0.3 * small).astype(float)
+    return Evidence(errors, np.ones(rows)), [large, small]
+
+
+@pytest.mark.parametrize("clusters", [None, np.arange(13_000) // 5])
+def test_a_group_is_paid_once_however_often_it_is_named_again(clusters):
+    evidence, (large, small) = overlapping(13_000, seed=1)
+    evidence = Evidence(evidence.errors, evidence.exposure, clusters)
+    accepted = []
+    for group in (large, small):
+        assert judge_find(evidence, group, accepted, 5e-5).accepted
+        accepted.append(group)
+    rng = np.random.default_rng(2)
+    for changed in (0, 20, 100):
+        near = small.copy()
+        near[rng.choice(13_000, changed, replace=False)] ^= True
+        for group in (near, near | large, near & large, large & ~near):
+            assert judge_find(evidence, group, accepted, 5e-5).points == 0
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), finds=st.integers(1, 70))
+def test_no_union_or_intersection_of_accepted_finds_is_paid(seed, finds):
+    rng = np.random.default_rng(seed)
+    evidence = Evidence((rng.random(3000) < 0.3).astype(float), np.ones(3000))
+    earlier = [rng.random(3000) < rng.uniform(0.1, 0.6) for _ in range(finds)]
+    one, other = earlier[rng.integers(finds)], earlier[rng.integers(finds)]
+    for group in (one, one & other, one | other, one ^ other):
+        assert not judge_find(evidence, group, earlier, 0.5).parts
+
+
+def test_pieces_are_compared_with_rows_of_the_same_finds_only():
+    first, second = block(2000, (0, 800)), block(2000, (400, 1200))
+    worse = block(2000, (0, 100), (400, 500), (800, 900), (1200, 1300))
+    errors = np.where(worse, 1.0, 0.0)
+    verdict = judge_find(Evidence(errors, np.ones(2000)), worse, [first, second], 0.01)
+    assert [(part.name, part.rows, part.rest_rows) for part in verdict.parts] == [
+        ("new", 100, 1900),
+        ("known", 100, 300),
+        ("known", 100, 300),
+        ("known", 100, 300),
+    ]
+
+
 def test_padding_a_known_group_pays_nothing():
     rng = np.random.default_rng(0)
     known = block(1000, (0, 100))
