@@ -40,6 +40,8 @@ MAX_FIXED = 32  # bytes of a decimal; a longer value repeated from a dictionary 
 REPEATED = 2
 FIXED = 7
 DICTIONARY_PAGE = 2
+DATA_PAGES = {0: (5, 2), 3: (8, 4)}  # kind -> fields of the page's header and, in it, of the encoding
+SHARED_PREFIXES = 7  # texts that begin as the one before: nothing says how long they get
 
 LONG_FOOTER = "The file's footer is too long. Write it again with fewer row groups."
 
@@ -49,6 +51,21 @@ _KIND: Shape = {**_PLAIN_KINDS, 5: {1: INT32, 2: INT32}, 7: _TIME, 8: _TIME, 10:
 _COLUMN: Shape = {**dict.fromkeys((1, 2, 3, 5, 6, 7, 8), INT32), 4: BYTES, 10: _KIND}
 _CHUNK: Shape = {1: INT32, 2: [INT32], 3: [BYTES], 4: INT32, **dict.fromkeys((5, 6, 7, 9, 10, 11), INT64)}
 _GROUP: Shape = {1: [{2: INT64, 3: _CHUNK}], 2: INT64, 3: INT64}
+_STATISTICS: Shape = {
+    **dict.fromkeys((1, 2, 5, 6), BYTES),
+    **dict.fromkeys((3, 4, 9), INT64),
+    7: BOOL,
+    8: BOOL,
+}
+_DATA: Shape = {**dict.fromkeys((1, 2, 3, 4), INT32), 5: _STATISTICS}
+_DATA_2: Shape = {**dict.fromkeys((1, 2, 3, 4, 5, 6), INT32), 7: BOOL, 8: _STATISTICS}
+PAGE: Shape = {
+    **dict.fromkeys((1, 2, 3, 4), INT32),
+    5: _DATA,
+    6: {},
+    7: {1: INT32, 2: INT32, 3: BOOL},
+    8: _DATA_2,
+}
 FOOTER: Shape = {1: INT32, 2: [_COLUMN], 3: INT64, 4: [_GROUP]}
 
 
@@ -182,9 +199,14 @@ def _page_sizes(data: mmap.mmap, chunk: Fields, rows: int) -> Iterator[int]:
     while position < end:
         reader = Reader(data[position : min(position + (1 << 16), end)], MAX_PAGE_VALUES)
         page = reader.struct()  # 1 kind, 2 unpacked and 3 packed bytes, 5 or 8 a data page's header: 1 values
-        unpacked, packed = _int(page, 2), _int(page, 3)
-        if page.get(1) != DICTIONARY_PAGE:
-            rows -= _int(_fields(page.get(5) or page.get(8)), 1)
+        write(page, PAGE)  # refuses fields of other kinds, which the parser would read as something else
+        unpacked, packed, kind = _int(page, 2), _int(page, 3), _int(page, 1)
+        if kind != DICTIONARY_PAGE:
+            header, encoding = DATA_PAGES.get(kind, (0, 0))
+            values = _fields(page.get(header))
+            rows -= _int(values, 1)
+            if _int(values, encoding) == SHARED_PREFIXES:
+                raise TableError("The file is written with DELTA_BYTE_ARRAY. Write it with dictionaries.")
         position += reader.position + packed
         yield unpacked
     if position != end or rows:
@@ -199,7 +221,7 @@ def _fields(value: object) -> Fields:
 
 def _int(fields: Fields, key: int) -> int:
     value = fields.get(key)
-    if not isinstance(value, int) or value < 0:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise DamagedError
     return value
 

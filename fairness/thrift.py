@@ -11,7 +11,9 @@ from typing import Any
 MAX_DEPTH = 16
 BOOL, INT8, INT32, INT64, BYTES, LIST, STRUCT = 1, 3, 5, 6, 8, 9, 12
 
-Fields = dict[int, Any]  # a struct: field number -> int, float, bytes, list or Fields
+# A struct: field number -> bool, int, float, bytes (also a number of one byte, which is stored in another way
+# than the longer ones), list or Fields.
+Fields = dict[int, Any]
 # What to write: a kind, [shape] for a list, or {field number: shape} for a struct.
 Shape = int | Sequence[Any] | Mapping[int, Any]
 
@@ -48,8 +50,10 @@ class Reader:
         return fields
 
     def _value(self, kind: int, depth: int) -> Any:
-        if kind in (1, 2, 3):
-            return self._byte()
+        if kind in (1, 2):
+            return self._byte() == BOOL
+        if kind == INT8:
+            return self._take(1)
         if kind in (4, 5, 6):
             return self._integer()
         if kind == 7:
@@ -123,10 +127,12 @@ def write(value: Any, shape: Shape) -> bytes:
         if not isinstance(value, bytes):
             raise DamagedError
         return _varint(len(value)) + value
-    if not isinstance(value, int):
-        raise DamagedError
     if shape == INT8:
-        return bytes([value & 255])
+        if not isinstance(value, bytes) or len(value) != 1:
+            raise DamagedError
+        return value
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise DamagedError
     limit = 1 << (31 if shape == INT32 else 63)
     if not -limit <= value < limit:
         raise DamagedError
@@ -140,6 +146,8 @@ def _struct(fields: Any, shape: Mapping[int, Any]) -> bytes:
     for key in sorted(shape.keys() & fields.keys()):
         part = shape[key]
         if part == BOOL:
+            if not isinstance(fields[key], bool):
+                raise DamagedError
             parts += [bytes([1 if fields[key] else 2]), _zigzag(key)]
         else:
             parts += [bytes([_kind(part)]), _zigzag(key), write(fields[key], part)]

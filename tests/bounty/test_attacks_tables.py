@@ -3,6 +3,7 @@
 Every file is read in a process of its own, with limits, so that a reader who falls for one ends alone.
 """
 
+import contextlib
 import io
 import multiprocessing
 import resource
@@ -15,7 +16,7 @@ from django.core.files.base import ContentFile
 from bounty.preview import HEAD_BYTES, preview
 from fairness.parquet import FOOTER
 from fairness.tables import TableError, read_table
-from fairness.thrift import BYTES, INT32, INT64, Reader, write
+from fairness.thrift import BYTES, INT32, INT64, DamagedError, Reader, write
 
 MEMORY = 3 << 30
 SECONDS = 20
@@ -97,6 +98,22 @@ def repeated_text(rows: int) -> bytes:
     return whole_file(label=texts.gather(where), text=few.gather(where))
 
 
+def shared_prefixes() -> bytes:
+    """A file whose texts are said to be stored as what they share with the one before."""
+    data = whole_file(a=["one", "two"] * 50)
+    dictionary = Reader(data[4:], 1000)
+    start = 4 + dictionary.struct()[3] + dictionary.position
+    page = Reader(data[start:], 1000)
+    fields = page.struct()
+    old = data[start : start + page.position]
+    for at in range(len(old)):
+        new = old[:at] + b"\x0e" + old[at + 1 :]
+        with contextlib.suppress(DamagedError):
+            if Reader(new, 1000).struct() == fields | {5: fields[5] | {2: 7}}:
+                return data.replace(old, new)
+    raise AssertionError("no byte of the header is the encoding")
+
+
 def in_own_process(work, data: bytes, path: str) -> str:
     """What became of the work: the sentence it ended with, or its result."""
     receive, send = multiprocessing.Pipe(duplex=False)
@@ -153,6 +170,10 @@ def test_the_parser_sees_only_the_fields_that_were_checked(tmp_path, data):
 
 def test_wide_fixed_values_are_refused_unread(tmp_path):
     assert "of type Binary" in in_own_process(read, wide_dictionary(), str(tmp_path / "table"))
+
+
+def test_texts_of_shared_prefixes_are_refused_unread(tmp_path):
+    assert "DELTA_BYTE_ARRAY" in in_own_process(read, shared_prefixes(), str(tmp_path / "table"))
 
 
 def test_text_stored_once_counts_in_every_row(tmp_path):
