@@ -18,7 +18,7 @@ from fairness.tables import TableError
 from . import tasks
 from .intake import FILE_EMPTY, FILE_TOO_BIG, NOT_PREPARED, IntakeError, db_now
 from .models import UNFINISHED, Bounty, Status, TableUpload
-from .parts import discard
+from .parts import discard, leaderboard_evidence
 from .preview import preview as preview_of
 
 DRAFTS_PER_USER = 20
@@ -41,6 +41,10 @@ ALREADY_OPEN = (
     "This bounty has been opened, so its data and rules are frozen. Make a new bounty for new data."
 )
 CLOSES_IN_PAST = "The closing date has passed. Choose a later one."
+TOO_FEW_ROWS = (
+    "No find could be proven: {rows} rows of the leaderboard half count for this measure, and a group and "
+    "everyone else need {least} each. Upload more rows, give that half a larger share, or lower the minimum."
+)
 TABLE_MISSING = "Attach the table: a CSV or Parquet file."
 ROLES_MISSING = "Say which columns hold the label and the prediction; then the data is prepared."
 SLUG_RESERVED = "The address “{slug}” is taken by the site. Choose another."
@@ -190,6 +194,9 @@ def open_bounty(bounty: Bounty) -> None:
         waiting = bounty.uploads.filter(status__in=UNFINISHED).exists()
         if not bounty.is_prepared or waiting:
             raise IntakeError("not_prepared", NOT_PREPARED)
+        counted = int(leaderboard_evidence(bounty).exposed.sum())
+        if counted < 2 * bounty.min_rows:
+            raise IntakeError("too_few_rows", TOO_FEW_ROWS.format(rows=counted, least=bounty.min_rows))
         if bounty.closes_at and bounty.closes_at <= db_now():
             raise IntakeError("closes_in_past", CLOSES_IN_PAST, "closes_at")
         Bounty.objects.filter(pk=bounty.pk).update(opened_at=Now())

@@ -6,7 +6,7 @@ Row order is the stored order, and the hidden rows are the leaderboard half foll
 import hashlib
 import io
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
@@ -33,7 +33,7 @@ class Part:
     features: pl.DataFrame
     truth: pl.DataFrame
 
-    @property
+    @cached_property
     def evidence(self) -> Evidence:
         return evidence_of(self.truth)
 

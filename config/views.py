@@ -26,6 +26,7 @@ logger = logging.getLogger(__name__)
 
 HOME_BOUNTIES = 12
 HOME_FINDS = 10
+NAME_TAKEN = "You have a token of this name already. Choose another name, or revoke it first."
 REVOKED = "The token “{name}” is revoked. Whatever used it can no longer sign in."
 
 
@@ -55,6 +56,10 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
     """A new token stands in this answer alone: only its hash is kept."""
     form = TokenForm(request.POST or None)
     token = None
+    own = ApiToken.objects.filter(user=request.user)
+    if form.is_valid() and own.filter(name=form.cleaned_data["name"]).exists():
+        # Also what a page sent twice comes to.
+        form.add_error("name", NAME_TAKEN)
     if form.is_valid():
         _, token = ApiToken.objects.create(
             request.user, expiry=timedelta(days=form.cleaned_data["days"]), name=form.cleaned_data["name"]
@@ -63,7 +68,7 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "token": token,
-        "tokens": ApiToken.objects.filter(user=request.user),
+        "tokens": own.all(),
         "now": timezone.now(),
     }
     return render(request, "tokens.html", context)

@@ -340,12 +340,10 @@ def _nearest(group: Mask, earlier: Sequence[Mask]) -> tuple[int | None, float]:
 
 
 def _dense(codes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Codes in 0..about n, so that arrays by cluster stay as short as the table."""
+    """Codes 0, 1, ... in their order, so that sums come in one order and agree to the last digit."""
     if not np.issubdtype(codes.dtype, np.integer):
         raise ValueError("clusters holds whole numbers, one code a cluster.")
-    if codes.size and (codes.min() < 0 or codes.max() > 2 * len(codes)):
-        return np.unique(codes, return_inverse=True)[1].astype(np.int64)
-    return codes.astype(np.int64, copy=False)
+    return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 
 
 def _check(evidence: Evidence, masks: Sequence[Mask], level: float) -> None:

@@ -71,6 +71,8 @@ def parse_condition(text: str) -> exp.Expression:
         raise RuleError("Leave out the comment; a rule holds a condition only.")
     if not tokens:
         raise RuleError(f"The rule is empty. {EXAMPLE}")
+    if tokens[0].token_type == TokenType.WHERE:
+        raise RuleError(f"Leave WHERE out. {EXAMPLE}")
     words = [_checked(token, after) for token, after in zip(tokens, [*tokens[1:], None], strict=True)]
     _check_nesting(words)
     try:

@@ -76,6 +76,17 @@ def test_the_sites_own_address_is_refused(cast, draft_bounty):
         drafts.save_settings(draft_bounty, {"slug": "new"})
 
 
+def test_a_table_on_which_nothing_could_be_proven_does_not_open(cast, run_worker):
+    bounty = draft(cast.owner)
+    drafts.upload_table(bounty, as_upload(lending_table(rows=100)))
+    run_worker()
+    with pytest.raises(IntakeError, match="40 rows of the leaderboard half") as refusal:
+        drafts.open_bounty(bounty)
+    assert refusal.value.code == "too_few_rows"
+    drafts.save_settings(bounty, {"min_rows": 20})
+    drafts.open_bounty(bounty)
+
+
 def test_nobody_keeps_drafts_without_end(cast, monkeypatch):
     monkeypatch.setattr(drafts, "DRAFTS_PER_USER", 1)
     draft(cast.owner)

@@ -25,6 +25,13 @@ def bearer(token: str) -> dict:
     return {"Authorization": f"Bearer {token}"}
 
 
+def test_a_page_that_is_sent_twice_makes_one_token(client, cast):
+    client.force_login(cast.participant)
+    answers = [client.post("/tokens/", {"name": "laptop", "days": 30}) for _ in range(2)]
+    assert ApiToken.objects.filter(user=cast.participant).count() == 1
+    assert "of this name already" in answers[1].content.decode()
+
+
 def test_a_token_is_shown_once_and_kept_as_a_hash(signed_in):
     answer = signed_in.post(TOKENS, {"name": "nightly", "days": 30})
     token = answer.context["token"]
