@@ -169,7 +169,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m config.embedded")
     actions = parser.add_subparsers(dest="action", required=True)
     serve = actions.add_parser("serve", help="the whole site; then CMD, when one is given")
-    serve.add_argument("--port", type=int, default=int(os.environ.get("PORT") or 8000))
+    serve.add_argument("--port", type=int, default=os.environ.get("PORT") or "8000")
     serve.add_argument("--workers", type=int, default=2, help="processes that judge submissions")
     serve.add_argument("--once", action="store_true", help="stop when CMD has ended")
     run = actions.add_parser("run", help="PostgreSQL and Redis for as long as CMD runs")

@@ -11,6 +11,7 @@ from pathlib import Path
 import dj_database_url
 import plotly
 from csp.constants import NONCE, NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
 
 from .embedded import embedded_urls
 
@@ -89,9 +90,13 @@ TEMPLATES = [
 
 # Data
 
-DATABASES = {
-    "default": dj_database_url.parse(URLS["DATABASE_URL"], conn_max_age=600, conn_health_checks=True)
-}
+try:
+    DATABASE = dj_database_url.parse(URLS["DATABASE_URL"], conn_max_age=600, conn_health_checks=True)
+except ValueError as error:
+    raise ImproperlyConfigured(
+        "DATABASE_URL is no address of a database: write postgresql://USER:PASSWORD@HOST:PORT/NAME."
+    ) from error
+DATABASES = {"default": DATABASE}
 # knox's own token table is swapped for ours and would only stand in the way.
 MIGRATION_MODULES = {"knox": None}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
