@@ -1,7 +1,6 @@
 """The HTTP API: permission, serializer, one call, render. What is taken and shown stands in serializers."""
 
 from django.http import HttpResponse
-from django.utils import timezone
 from django.utils.cache import get_conditional_response
 from drf_spectacular.utils import (
     OpenApiExample,
@@ -13,17 +12,24 @@ from drf_spectacular.utils import (
 )
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import APIException, ValidationError
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
+from common.intake import IntakeError
+from common.rest import (
+    AcceptedSerializer,
+    AnyAccept,
+    IntakeErrors,
+    PageQuery,
+    accepted,
+    idempotency_key,
+    read,
+)
+
 from . import intake
-from .intake import IntakeError
 from .models import Bounty, Check, Submission
 from .sample_file import CONTENT_TYPES, etag, sample_file
 from .serializers import (
-    AcceptedSerializer,
     BountyRowSerializer,
     BountySerializer,
     CheckSerializer,
@@ -32,13 +38,11 @@ from .serializers import (
     LeaderboardQuery,
     LeaderboardSerializer,
     OrganisersSubmissionSerializer,
-    PageQuery,
     RevealedSubmissionSerializer,
     SampleQuery,
     SubmissionRequest,
     SubmissionSerializer,
     SubmissionsQuery,
-    accepted,
     submission_serializer,
 )
 from .standings import standings
@@ -57,54 +61,13 @@ STATUSES = {
     "too_many_unfinished": status.HTTP_429_TOO_MANY_REQUESTS,
     "too_many_checks": status.HTTP_429_TOO_MANY_REQUESTS,
 }
-DAILY = {"daily_verdicts_used", "daily_rejections_used"}
-DAY = 86_400
-KEY_CHARACTERS = 100
-KEY_TOO_LONG = f"The Idempotency-Key may have at most {KEY_CHARACTERS} characters."
-
-
-class Refused(APIException):
-    """What intake refuses, as an answer; a daily quota is worth trying again after midnight UTC."""
-
-    def __init__(self, error: IntakeError) -> None:
-        super().__init__(error.detail, error.code)
-        self.status_code = STATUSES.get(error.code, status.HTTP_400_BAD_REQUEST)
-        self.field = error.field
-        self.wait = DAY - int(timezone.now().timestamp()) % DAY if error.code in DAILY else None
-
-
-class AnyAccept(BaseContentNegotiation):
-    """For files: the query says which format is wanted."""
-
-    def select_parser(self, request, parsers):
-        return None
-
-    def select_renderer(self, request, renderers, format_suffix=None):
-        return renderers[0], renderers[0].media_type
-
-
-class IntakeErrors:
-    def handle_exception(self, error: Exception) -> Response:
-        return super().handle_exception(Refused(error) if isinstance(error, IntakeError) else error)
-
-
-def read(serializer_class, data) -> dict:
-    serializer = serializer_class(data=data)
-    serializer.is_valid(raise_exception=True)
-    return serializer.validated_data
+DAILY = frozenset({"daily_verdicts_used", "daily_rejections_used"})
 
 
 def read_group(serializer_class, request) -> tuple[intake.Group, dict]:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
     return serializer.group(), serializer.validated_data
-
-
-def idempotency_key(request) -> str:
-    key = request.headers.get("Idempotency-Key", "")
-    if len(key) > KEY_CHARACTERS:
-        raise ValidationError(KEY_TOO_LONG, "idempotency_key_too_long")
-    return key
 
 
 SUBMISSION = PolymorphicProxySerializer(
@@ -124,6 +87,7 @@ RULE = {"group_format": "rule", "group_rule": "age < 30 AND home = 'rent'"}
     ),
 )
 class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
+    statuses, daily = STATUSES, DAILY
     lookup_field = "slug"
     lookup_value_regex = "[-a-zA-Z0-9_]+"
 

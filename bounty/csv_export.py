@@ -1,7 +1,8 @@
-"""An organiser's submissions as CSV that a spreadsheet opens without running anything in it."""
+"""An organiser's submissions as CSV."""
 
-import csv
 from collections.abc import Iterable, Iterator
+
+from common.spreadsheet import csv_lines
 
 from .models import Submission
 
@@ -36,22 +37,10 @@ COLUMNS = (
     "finished",
 )
 FROM_NUMBERS = ("group_weight", "rows", "exposure", "errors", "rate", "rest_rate", "gap", "jaccard")
-STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-class Line:
-    """A file of one line: what csv writes is what `write` returns."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def csv_lines(submissions: Iterable[Submission]) -> Iterator[str]:
-    writer = csv.writer(Line())
-    yield writer.writerow(COLUMNS)
-    for submission in submissions:
-        values = row(submission)
-        yield writer.writerow([safe(values[name]) for name in COLUMNS])
+def submission_lines(submissions: Iterable[Submission]) -> Iterator[str]:
+    return csv_lines(COLUMNS, map(row, submissions))
 
 
 def row(submission: Submission) -> dict:
@@ -68,19 +57,3 @@ def row(submission: Submission) -> dict:
         "created": submission.created.isoformat(),
         "finished": submission.finished.isoformat() if submission.finished else None,
     }
-
-
-def safe(value: object) -> object:
-    """Text that a spreadsheet would take for a formula gets an apostrophe in front; numbers stay numbers."""
-    if value is None:
-        return ""
-    text = str(value)
-    return f"'{text}" if text.startswith(STARTS_A_FORMULA) and not is_number(text) else text
-
-
-def is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return text.strip() == text

@@ -1,35 +1,28 @@
-"""From a queued job to its outcome. The database is the truth; a task is only a wake-up.
+"""From a queued job to its outcome, under a lease (common.jobs) and with no transaction open while it runs.
 
-A job is claimed with a lease, run in the sandbox outside any transaction, and its outcome is written only
-while the lease is still held: a job that runs twice changes nothing the second time. Verdicts of one bounty
-are given under its row lock, in the order of submission.
+Verdicts of one bounty are given under its row lock, in the order of submission.
 """
 
 import logging
-import threading
 import traceback
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
 
 import numpy as np
-from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
+from common import jobs
+from common.jobs import LOG_CHARACTERS, UNFINISHED, Job, Status, finish, give_back, heartbeat, held
 from fairness.verdict import judge_find
 
 from . import parts
-from .models import UNFINISHED, Bounty, Check, Job, Masks, Status, Submission, TableUpload
+from .models import Bounty, Check, Masks, Submission, TableUpload
 from .preparation import prepare
 from .sample import describe
 from .sandbox import Rejected, Sandbox, judge_group
 
 logger = logging.getLogger(__name__)
 
-LOG_CHARACTERS = 8000
 # Scored work first; dry runs wait behind it.
 JOBS: tuple[type[Job], ...] = (Submission, TableUpload, Check)
 
@@ -57,56 +50,10 @@ def claim() -> Job | None:
         # A table may take minutes: one at a time, so that another worker stays free for finds.
         if model is TableUpload and TableUpload.objects.filter(status=Status.RUNNING).exists():
             continue
-        with transaction.atomic():
-            job = (
-                model.objects.select_for_update(skip_locked=True)
-                .filter(status=Status.QUEUED)
-                .order_by("id")
-                .first()
-            )
-            if job is not None:
-                job.status, job.lease, job.tries = Status.RUNNING, uuid.uuid4(), job.tries + 1
-                model.objects.filter(pk=job.pk).update(
-                    status=job.status,
-                    lease=job.lease,
-                    tries=job.tries,
-                    started=Now(),
-                    leased_until=lease_end(),
-                )
-                return job
+        job = jobs.claim(model)
+        if job is not None:
+            return job
     return None
-
-
-def lease_end() -> models.Expression:
-    return Now() + timedelta(seconds=settings.LEASE_SECONDS)
-
-
-def held(job: Job) -> models.QuerySet:
-    """The job as long as this lease holds it: every write goes through here."""
-    return type(job).objects.filter(pk=job.pk, lease=job.lease, status=Status.RUNNING)
-
-
-@contextmanager
-def heartbeat(job: Job) -> Iterator[None]:
-    """Renew the lease from a thread of its own while the sandbox works."""
-    done = threading.Event()
-
-    def beat() -> None:
-        try:
-            while not done.wait(settings.HEARTBEAT_SECONDS):
-                held(job).update(leased_until=lease_end())
-        except Exception:
-            logger.exception("heartbeat of %s %s ended", job._meta.model_name, job.pk)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=beat, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def run_submission(submission: Submission, sandbox: Sandbox) -> None:
@@ -138,7 +85,7 @@ def run_check(check: Check, sandbox: Sandbox) -> None:
         sandbox, check.group_format, payload(check), table, table, wall_seconds=bounty.wall_seconds
     )
     result = describe(bounty, output.sample_mask)
-    held(check).update(status=Status.SCORED, finished=Now(), lease=None, log=output.log, result=result)
+    finish(check, Status.SCORED, log=output.log, result=result)
 
 
 def drop_models() -> None:
@@ -154,9 +101,7 @@ def run_upload(upload: TableUpload, sandbox: Sandbox) -> None:
         bounty = (
             Bounty.objects.select_for_update().filter(pk=upload.bounty_id, opened_at__isnull=True).first()
         )
-        kept = bounty is not None and held(upload).update(
-            status=Status.SCORED, finished=Now(), lease=None, leased_until=None
-        )
+        kept = bounty is not None and finish(upload, Status.SCORED)
         if kept:
             Bounty.objects.filter(pk=bounty.pk).update(**facts)
     if not kept:
@@ -175,23 +120,13 @@ def payload(job: Submission | Check) -> bytes:
 
 def reject(job: Job, rejection: Rejected) -> None:
     outcome = {
-        "status": Status.REJECTED,
         "error": rejection.code,
         "error_detail": rejection.detail[:500],
         "log": rejection.log[-LOG_CHARACTERS:],
     }
     if isinstance(job, Submission):
         outcome["on_hidden"] = rejection.on_hidden
-    held(job).update(finished=Now(), lease=None, leased_until=None, **outcome)
-
-
-def give_back(job: Job, log: str) -> None:
-    """Our failure: queue the job again at its old place, or fail it after its last try."""
-    log = log[-LOG_CHARACTERS:]
-    if job.tries < settings.JOB_TRIES:
-        held(job).update(status=Status.QUEUED, lease=None, leased_until=None, log=log)
-    else:
-        held(job).update(status=Status.FAILED, finished=Now(), lease=None, leased_until=None, log=log)
+    finish(job, Status.REJECTED, **outcome)
 
 
 def settle(bounty_id: int) -> None:
@@ -237,11 +172,7 @@ def judge(bounty: Bounty, due: list[Submission]) -> None:
 def reap() -> int:
     """Bring every unfinished job on its way again; how many wait for a worker."""
     for model in JOBS:
-        lost = model.objects.filter(status=Status.RUNNING, leased_until__lt=Now())
-        lost.filter(tries__gte=settings.JOB_TRIES).update(
-            status=Status.FAILED, finished=Now(), lease=None, leased_until=None
-        )
-        lost.update(status=Status.QUEUED, lease=None, leased_until=None)
+        jobs.reap_lost(model)
     drop_models()
     due = Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
     for bounty_id in due.distinct().values_list("pk", flat=True):

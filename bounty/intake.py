@@ -11,13 +11,15 @@ from datetime import UTC, datetime, time, timedelta
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
+from common.intake import FILE_EMPTY, FILE_TOO_BIG, IntakeError, db_now
+from common.jobs import UNFINISHED, Status
 from fairness.slices import RuleError, compile_rule
 
 from . import tasks
-from .models import UNFINISHED, Bounty, Check, Status, Submission, Team
+from .models import Bounty, Check, Submission, Team
 from .parts import sample_part, schema_of
 from .sample import describe
 
@@ -42,17 +44,7 @@ NO_FORMAT = "This bounty does not take the format “{name}”. Choose one of: {
 RULE_MISSING = "Write the rule: an SQL condition such as age < 30."
 FILE_MISSING = "Attach the model's file."
 BOTH_GIVEN = "Send either a rule or a file, to match the format, not both."
-FILE_TOO_BIG = "The file has {size:,} bytes; at most {cap:,} are taken."
-FILE_EMPTY = "The file is empty."
 NOT_PREPARED = "Upload a table first: the bounty can open when its data is prepared."
-
-
-class IntakeError(Exception):
-    """The author's to mend: a code for programs, a sentence for people, the field it is about."""
-
-    def __init__(self, code: str, detail: str, field: str | None = None) -> None:
-        super().__init__(detail)
-        self.code, self.detail, self.field = code, detail, field
 
 
 @dataclass(frozen=True)
@@ -87,12 +79,6 @@ class Group:
         if self.file is None:
             return {"group_format": self.format, "group_rule": self.rule}
         return {"group_format": self.format, "group_file": self.file, "group_file_name": self.file.name[:200]}
-
-
-def db_now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT now()")
-        return cursor.fetchone()[0]
 
 
 # Submissions

@@ -1,8 +1,5 @@
 """What the platform remembers of bounties. Rules about change stand in intake and in constraints here."""
 
-import uuid
-from datetime import datetime, timedelta
-
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -10,6 +7,8 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from common.files import private_path
+from common.jobs import UNFINISHED, Job, Status
 from fairness.rates import MEASURES
 
 MEASURE_NAMES = {
@@ -24,11 +23,6 @@ GROUP_FORMAT_NAMES = {
     "python": "Python function",
 }
 PARTS = ("sample", "leaderboard", "final")
-
-
-def private_path(instance: models.Model, filename: str) -> str:
-    """Where an upload lies: nothing of the name that came with it."""
-    return f"{instance._meta.model_name}/{uuid.uuid4().hex}"
 
 
 def count_of(rows: models.QuerySet) -> models.Expression:
@@ -201,56 +195,6 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-
-class Status(models.TextChoices):
-    QUEUED = "queued", "Queued"
-    RUNNING = "running", "Running"
-    SCORED = "scored", "Scored"
-    REJECTED = "rejected", "Rejected"
-    FAILED = "failed", "Failed"
-
-
-UNFINISHED = (Status.QUEUED, Status.RUNNING)
-
-
-def round_up(when: datetime | None) -> datetime | None:
-    """To the second: how long a run on hidden rows took is not to be read off."""
-    return when and when + timedelta(microseconds=-when.microsecond % 1_000_000)
-
-
-class Job(models.Model):
-    """Work for a worker. A running job is leased: a lease that runs out is another worker's to take."""
-
-    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
-    created = models.DateTimeField(auto_now_add=True)
-    started = models.DateTimeField(null=True, editable=False)
-    finished = models.DateTimeField(null=True, editable=False)
-    tries = models.PositiveSmallIntegerField(default=0, editable=False)
-    lease = models.UUIDField(null=True, editable=False)
-    leased_until = models.DateTimeField(null=True, editable=False)
-    # For a rejection, a code of bounty.sandbox.codes and a sentence that may be shown to its author.
-    error = models.CharField(max_length=40, blank=True, editable=False)
-    error_detail = models.CharField(max_length=500, blank=True, editable=False)
-    # What the run printed and our own tracebacks: for organisers and operators only.
-    log = models.TextField(blank=True, editable=False)
-
-    class Meta:
-        abstract = True
-
-    @property
-    def is_unfinished(self) -> bool:
-        return self.status in UNFINISHED
-
-    @property
-    def finished_second(self) -> datetime | None:
-        """When it finished, rounded up to the second: what participants may see of it."""
-        return round_up(self.finished)
-
-    @property
-    def seconds(self) -> float | None:
-        """From being sent to its outcome."""
-        return (self.finished - self.created).total_seconds() if self.finished else None
 
 
 class GroupJob(Job):

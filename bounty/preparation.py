@@ -1,13 +1,12 @@
 """From an organiser's table to a bounty's three parts: checked, split once, stored apart, hashed."""
 
 import secrets
-import tempfile
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from django.conf import settings
 
+from common.files import local_copy
 from fairness.rates import count_errors
 from fairness.splits import split_rows
 from fairness.tables import CheckedTable, TableError, check_bounty_table, read_table
@@ -57,13 +56,8 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
 
 
 def read_checked(bounty: Bounty, upload: TableUpload) -> CheckedTable:
-    """The upload on local disk, whatever the storage, then read and checked."""
-    suffix = Path(upload.table_name).suffix
-    with tempfile.NamedTemporaryFile(suffix=suffix) as local, upload.table.open() as file:
-        for chunk in file.chunks():
-            local.write(chunk)
-        local.flush()
-        frame = read_table(Path(local.name), max_bytes=settings.TABLE_MAX_BYTES)
+    with local_copy(upload.table) as path:
+        frame = read_table(path, max_bytes=settings.TABLE_MAX_BYTES)
     return check_bounty_table(
         frame,
         measure=bounty.measure,

@@ -5,42 +5,19 @@ from datetime import datetime
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail
-from rest_framework.reverse import reverse
+
+from common.jobs import Job, Status
+from common.rest import ErrorSerializer, PageQuery, Strict, choice
 
 from . import intake, words
-from .models import PARTS, Bounty, Check, Job, Status, Submission
+from .models import PARTS, Bounty, Check, Submission
 from .parts import FEATURES, TRUTH
 from .sandbox.codes import REJECTIONS
 
-UNKNOWN_FIELD = "There is no field “{name}” here. Known: {known}."
-NOT_A_CHOICE = "“{input}” is not among: {choices}."
 FIXES_NOT_TAKEN = "This bounty takes finds only. Send kind=find."
-SHOWN = 40
-
-
-class Strict(serializers.Serializer):
-    """Refuses what it does not know, so that a misspelt field is never silently left out."""
-
-    def to_internal_value(self, data) -> dict:
-        values = super().to_internal_value(data)
-        for name in sorted(set(data) - set(self.fields)):
-            sentence = UNKNOWN_FIELD.format(name=name[:SHOWN], known=", ".join(self.fields))
-            raise serializers.ValidationError({name[:SHOWN]: ErrorDetail(sentence, "unknown_field")})
-        return values
-
-
-def choice(*choices: str, **options) -> serializers.ChoiceField:
-    sentence = NOT_A_CHOICE.format(input="{input}", choices=", ".join(choices))
-    return serializers.ChoiceField(choices, error_messages={"invalid_choice": sentence}, **options)
 
 
 # Taken
-
-
-class PageQuery(Strict):
-    cursor = serializers.CharField(required=False, allow_blank=True)
-    page_size = serializers.IntegerField(required=False, min_value=1, max_value=200)
 
 
 class SubmissionsQuery(PageQuery):
@@ -217,17 +194,6 @@ class LeaderboardSerializer(serializers.Serializer):
 # Shown: jobs
 
 
-class AcceptedSerializer(serializers.Serializer):
-    id = serializers.IntegerField()
-    status = serializers.ChoiceField(Status.values)
-    url = serializers.URLField()
-
-
-class ErrorSerializer(serializers.Serializer):
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
 class VerdictSerializer(serializers.Serializer):
     accepted = serializers.BooleanField()
     code = serializers.ChoiceField(Submission.Code.values)
@@ -332,8 +298,3 @@ class CheckSerializer(JobSerializer):
     @extend_schema_field(ComparisonSerializer(allow_null=True))
     def get_result(self, check: Check) -> dict | None:
         return check.result or None
-
-
-def accepted(job: Job, view: str, request) -> dict:
-    url = reverse(view, [job.pk], request=request)
-    return AcceptedSerializer({"id": job.pk, "status": job.status, "url": url}).data

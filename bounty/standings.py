@@ -2,9 +2,10 @@
 
 from django.db.models import Count, Min
 
+from common.jobs import round_up
 from fairness.ranking import Find, Standing, rank_teams
 
-from .models import Bounty, round_up
+from .models import Bounty
 
 
 def standings(bounty: Bounty) -> tuple[Standing, ...]:

@@ -12,7 +12,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from .. import drafts
-from ..csv_export import csv_lines
+from ..csv_export import submission_lines
 from ..forms import NewBountyForm, SettingsForm, SubmissionFilter, TableForm, TextsForm
 from ..intake import IntakeError
 from ..models import PARTS, Bounty, Submission
@@ -189,7 +189,9 @@ def all_submissions(request: HttpRequest, slug: str) -> HttpResponse:
 def all_submissions_csv(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
     found = filtered(bounty, SubmissionFilter(request.GET or None, bounty=bounty)).defer("log")
-    response = StreamingHttpResponse(csv_lines(found.iterator(chunk_size=500)), content_type="text/csv")
+    response = StreamingHttpResponse(
+        submission_lines(found.iterator(chunk_size=500)), content_type="text/csv"
+    )
     response["Content-Disposition"] = f'attachment; filename="{bounty.slug}-submissions.csv"'
     return response
 

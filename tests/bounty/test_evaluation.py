@@ -10,6 +10,7 @@ from bounty import drafts, evaluation, intake, parts
 from bounty.intake import Group
 from bounty.models import Bounty, Check, Masks, Status, Submission, TableUpload
 from bounty.sandbox import Rejected, SandboxFailure
+from common import jobs
 from fairness.slices import compile_rule
 from fairness.verdict import judge_find
 from tests.conftest import as_upload, draft, lending_table
@@ -119,9 +120,9 @@ def test_the_heartbeat_renews_only_a_held_lease(submit, settings):
     job_id = submit().pk
     job = evaluation.claim()
     Submission.objects.filter(pk=job_id).update(leased_until=Now())
-    assert evaluation.held(job).update(leased_until=evaluation.lease_end()) == 1
+    assert jobs.held(job).update(leased_until=jobs.lease_end()) == 1
     Submission.objects.filter(pk=job_id).update(lease=None)
-    assert evaluation.held(job).update(leased_until=evaluation.lease_end()) == 0
+    assert jobs.held(job).update(leased_until=jobs.lease_end()) == 0
 
 
 def test_a_rejection_on_the_sample_uses_no_verdict(submit, run_worker, open_bounty):

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bounty import drafts, intake
-from bounty.csv_export import safe
+from common.spreadsheet import safe
 from bounty.models import Bounty, Status, Submission, TableUpload
 from tests.conftest import as_upload, draft, lending_table
 

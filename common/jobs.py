@@ -1,0 +1,146 @@
+"""Work for a worker, held by a lease: the database is the truth, a task is only a wake-up.
+
+A job is claimed with a lease, worked on outside any transaction, and its outcome is written only while the
+lease is still held: a job that runs twice changes nothing the second time.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.db.models.functions import Now
+
+logger = logging.getLogger(__name__)
+
+LOG_CHARACTERS = 8000
+
+
+class Status(models.TextChoices):
+    QUEUED = "queued", "Queued"
+    RUNNING = "running", "Running"
+    SCORED = "scored", "Scored"
+    REJECTED = "rejected", "Rejected"
+    FAILED = "failed", "Failed"
+
+
+UNFINISHED = (Status.QUEUED, Status.RUNNING)
+
+
+def round_up(when: datetime | None) -> datetime | None:
+    """To the second: how long a run on hidden rows took is not to be read off."""
+    return when and when + timedelta(microseconds=-when.microsecond % 1_000_000)
+
+
+class Job(models.Model):
+    """Work for a worker. A running job is leased: a lease that runs out is another worker's to take."""
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    created = models.DateTimeField(auto_now_add=True)
+    started = models.DateTimeField(null=True, editable=False)
+    finished = models.DateTimeField(null=True, editable=False)
+    tries = models.PositiveSmallIntegerField(default=0, editable=False)
+    lease = models.UUIDField(null=True, editable=False)
+    leased_until = models.DateTimeField(null=True, editable=False)
+    # For a rejection, a code and a sentence that may be shown to its author.
+    error = models.CharField(max_length=40, blank=True, editable=False)
+    error_detail = models.CharField(max_length=500, blank=True, editable=False)
+    # What the run printed and our own tracebacks: for organisers and operators only.
+    log = models.TextField(blank=True, editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def is_unfinished(self) -> bool:
+        return self.status in UNFINISHED
+
+    @property
+    def finished_second(self) -> datetime | None:
+        """When it finished, rounded up to the second: what participants may see of it."""
+        return round_up(self.finished)
+
+    @property
+    def seconds(self) -> float | None:
+        """From being sent to its outcome."""
+        return (self.finished - self.created).total_seconds() if self.finished else None
+
+
+def claim(model: type[Job]) -> Job | None:
+    """Lease the earliest queued job of a kind that no other worker is taking."""
+    with transaction.atomic():
+        job = (
+            model.objects.select_for_update(skip_locked=True)
+            .filter(status=Status.QUEUED)
+            .order_by("id")
+            .first()
+        )
+        if job is not None:
+            job.status, job.lease, job.tries = Status.RUNNING, uuid.uuid4(), job.tries + 1
+            model.objects.filter(pk=job.pk).update(
+                status=job.status,
+                lease=job.lease,
+                tries=job.tries,
+                started=Now(),
+                leased_until=lease_end(),
+            )
+    return job
+
+
+def lease_end() -> models.Expression:
+    return Now() + timedelta(seconds=settings.LEASE_SECONDS)
+
+
+def held(job: Job) -> models.QuerySet:
+    """The job as long as this lease holds it: every write goes through here."""
+    return type(job).objects.filter(pk=job.pk, lease=job.lease, status=Status.RUNNING)
+
+
+@contextmanager
+def heartbeat(job: Job) -> Iterator[None]:
+    """Renew the lease from a thread of its own while the work goes on."""
+    done = threading.Event()
+
+    def beat() -> None:
+        try:
+            while not done.wait(settings.HEARTBEAT_SECONDS):
+                held(job).update(leased_until=lease_end())
+        except Exception:
+            logger.exception("heartbeat of %s %s ended", job._meta.model_name, job.pk)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def finish(job: Job, status: Status, **outcome) -> bool:
+    """Write a job's outcome and end its lease; False when the lease was lost and nothing is written."""
+    return bool(held(job).update(status=status, finished=Now(), lease=None, leased_until=None, **outcome))
+
+
+def give_back(job: Job, log: str) -> None:
+    """Our failure: queue the job again at its old place, or fail it after its last try."""
+    log = log[-LOG_CHARACTERS:]
+    if job.tries < settings.JOB_TRIES:
+        held(job).update(status=Status.QUEUED, lease=None, leased_until=None, log=log)
+    else:
+        finish(job, Status.FAILED, log=log)
+
+
+def reap_lost(model: type[Job]) -> None:
+    """Queue the jobs again whose lease ran out, and fail those on their last try."""
+    lost = model.objects.filter(status=Status.RUNNING, leased_until__lt=Now())
+    lost.filter(tries__gte=settings.JOB_TRIES).update(
+        status=Status.FAILED, finished=Now(), lease=None, leased_until=None
+    )
+    lost.update(status=Status.QUEUED, lease=None, leased_until=None)
