@@ -125,3 +125,86 @@ def _counts(errors: ArrayLike, exposure: ArrayLike) -> tuple[Floats, Floats]:
     if not np.all((x >= 0) & (x <= n)):
         raise ValueError("Errors lie between 0 and their exposure.")
     return x, n
+
+
+def mover_gap(
+    rate: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    rest_rate: ArrayLike,
+    rest_low: ArrayLike,
+    rest_high: ArrayLike,
+    correlation: ArrayLike = 0.0,
+) -> Interval:
+    """Interval of a gap from the intervals of both rates: the method of variance estimates recovery (Zou and
+    Donner 2008; with correlation Zou 2007).
+
+    With p and [l, u] the rate and interval of the group, q and [m, v] those of the rest and c the correlation
+    of the two estimates: low = (p - q) - sqrt((p - l)^2 + (v - q)^2 - 2 c (p - l) (v - q)), and high =
+    (p - q) + sqrt((u - p)^2 + (q - m)^2 - 2 c (u - p) (q - m)). On Wilson's intervals, without correlation,
+    it is Newcombe's. Any shapes that broadcast; in units of the rates, 0 means no gap, and NaN in gives NaN
+    at both ends. Raises ValueError for a correlation outside -1..1.
+
+    >>> group, rest = wilson(7, 34), wilson(1, 34)
+    >>> interval = mover_gap(7 / 34, group.low, group.high, 1 / 34, rest.low, rest.high)
+    >>> round(float(interval.low), 4), round(float(interval.high), 4)
+    (0.0189, 0.3404)
+    """
+    p, p_low, p_high, q, q_low, q_high, c = _sides(
+        rate, low, high, rest_rate, rest_low, rest_high, correlation
+    )
+    below = _distance(p - p_low, q_high - q, c)
+    above = _distance(p_high - p, q - q_low, c)
+    known = ~np.isnan(below + above)
+    return Interval(np.where(known, p - q - below, np.nan), np.where(known, p - q + above, np.nan))
+
+
+def mover_ratio(
+    rate: ArrayLike,
+    low: ArrayLike,
+    high: ArrayLike,
+    rest_rate: ArrayLike,
+    rest_low: ArrayLike,
+    rest_high: ArrayLike,
+    correlation: ArrayLike = 0.0,
+) -> Interval:
+    """Interval of the ratio rate / rest_rate from the intervals of both rates (Donner and Zou 2012, MOVER-R).
+
+    The ends are the ratios k at which `mover_gap` of the rate and k times the rest's ends at 0: in its
+    letters, roots of a k^2 - 2 b k + d = 0 with a = v (2 q - v), b = p q - c (p - l) (v - q), d = l (2 p - l)
+    for the low end and a = m (2 q - m), b = p q - c (u - p) (q - m), d = u (2 p - u) for the high one. Rates
+    are not negative, and low ends below 0 count as 0. Any shapes that broadcast; 1 means equal rates. Where
+    the rest's interval reaches 0 the high end is infinite; NaN in gives NaN at both ends. Raises ValueError
+    for a correlation outside -1..1.
+
+    >>> group, rest = wilson(7, 34), wilson(1, 34)
+    >>> interval = mover_ratio(7 / 34, group.low, group.high, 1 / 34, rest.low, rest.high)
+    >>> round(float(interval.low), 4), round(float(interval.high), 4)
+    (1.1537, 41.9763)
+    """
+    p, p_low, p_high, q, q_low, q_high, c = _sides(
+        rate, low, high, rest_rate, rest_low, rest_high, correlation
+    )
+    p_low, q_low = np.maximum(p_low, 0), np.maximum(q_low, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        # The low root as d over the high one, which stays right where a is 0 or less.
+        b, d = p * q - c * (p - p_low) * (q_high - q), p_low * (2 * p - p_low)
+        root = np.sqrt(np.maximum(b * b - q_high * (2 * q - q_high) * d, 0))
+        lowest = np.where(d == 0, 0.0, d / (b + root))
+        b, a = p * q - c * (p_high - p) * (q - q_low), q_low * (2 * q - q_low)
+        root = np.sqrt(np.maximum(b * b - a * p_high * (2 * p - p_high), 0))
+        highest = np.where(a == 0, np.inf, (b + root) / a)
+    known = ~np.isnan(lowest + highest + c)
+    return Interval(np.where(known, lowest, np.nan), np.where(known, highest, np.nan))
+
+
+def _sides(*values: ArrayLike) -> tuple[Floats, ...]:
+    """The six rates and ends and their correlation, in one shape."""
+    sides = np.broadcast_arrays(*(np.asarray(value, dtype=np.float64) for value in values))
+    if np.any(np.abs(sides[-1]) > 1):
+        raise ValueError("A correlation lies between -1 and 1.")
+    return tuple(sides)
+
+
+def _distance(one: Floats, other: Floats, correlation: Floats) -> Floats:
+    return np.sqrt(np.maximum(one * one + other * other - 2 * correlation * one * other, 0))
