@@ -38,6 +38,7 @@ SITE_URL = os.environ.get("SITE_URL", "http://127.0.0.1:8000")
 
 INSTALLED_APPS = [
     "config",
+    "audits",
     "bounty",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -132,6 +133,8 @@ FILE_UPLOAD_HANDLERS = [
 ]
 TABLE_MAX_BYTES = 1_000_000_000
 MODEL_MAX_BYTES = 20_000_000
+AUDIT_MAX_BYTES = 2_000_000_000
+AUDIT_BYTES_PER_USER = int(os.environ.get("AUDIT_BYTES_PER_USER", "10_000_000_000"))
 
 # The worker
 
