@@ -27,7 +27,7 @@ class Visibility(models.TextChoices):
 
 class AuditQuerySet(models.QuerySet):
     def listed_to(self, user) -> "AuditQuerySet":
-        """What lists and searches show: one's own and public ones; what has no result is its owner's alone."""
+        """What lists and searches show; an audit without a result is its owner's alone."""
         return self if user.is_staff else self.filter(self._theirs(user) | self._open(Visibility.PUBLIC))
 
     def visible_to(self, user) -> "AuditQuerySet":
@@ -61,8 +61,8 @@ class AuditQuerySet(models.QuerySet):
 class Audit(Job):
     """Somebody's table of results of one or more systems, measured by group.
 
-    Until its roles are confirmed it is a draft: rejected, with the error `roles_missing`. Its file is kept as long as
-    it is, so that it can be measured again under other settings; until then it has no result.
+    Until its roles are confirmed it is a draft: rejected, with the error `roles_missing`. Its file is kept as
+    long as it is, so that it can be measured again under other settings; meanwhile it has no result.
     """
 
     key = models.CharField(max_length=KEY_LENGTH, unique=True, default=new_key, editable=False)
@@ -79,6 +79,7 @@ class Audit(Job):
     file = models.FileField(upload_to=private_path, editable=False)
     file_name = models.CharField(max_length=200, editable=False)
     file_bytes = models.PositiveBigIntegerField(default=0, editable=False)
+    file_sha256 = models.CharField(max_length=64, editable=False)
     # The file's columns and first rows as fairness.look read them, for the page that asks what they mean.
     look = models.JSONField(default=dict, editable=False)
     # Column -> role, and the fields of fairness.kinds.base.Settings, as they were confirmed or are proposed.
@@ -89,6 +90,8 @@ class Audit(Job):
     progress = models.FloatField(default=0, editable=False)
 
     result = models.JSONField(default=dict, editable=False)
+    # The headline and the group columns, as lists show them without reading the whole result.
+    card = models.JSONField(default=dict, editable=False)
     cells = models.FileField(upload_to=private_path, blank=True, editable=False)
     cells_sha256 = models.CharField(max_length=64, blank=True, editable=False)
     rows = models.FileField(upload_to=private_path, blank=True, editable=False)

@@ -1,4 +1,4 @@
-"""The counts and the rows of an audit in private storage, checked by their hashes and kept for the next page."""
+"""The counts and the rows of an audit in private storage, checked by their hashes and kept at hand."""
 
 import hashlib
 import io
@@ -26,9 +26,8 @@ def read_cells(audit: Audit) -> Cells:
 
 
 def read_rows(audit: Audit, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """The rows to read, or some of their columns."""
-    rows = _rows(audit.rows.name, audit.rows_sha256)
-    return rows if columns is None else rows.select(columns)
+    """The rows to read, or some of their columns: a large audit's texts are not kept where few are asked for."""
+    return _rows(audit.rows.name, audit.rows_sha256, None if columns is None else tuple(columns))
 
 
 def write(audit: Audit, cells: Cells, rows: pl.DataFrame) -> dict:
@@ -49,14 +48,15 @@ def discard(*names: str) -> None:
             default_storage.delete(name)
 
 
+# By path and hash: a file is never written twice under one path, so what is kept is never stale.
 @lru_cache(maxsize=KEPT_CELLS)
 def _cells(path: str, sha256: str) -> Cells:
     return Cells.from_parquet(_checked(path, sha256))
 
 
 @lru_cache(maxsize=KEPT_ROWS)
-def _rows(path: str, sha256: str) -> pl.DataFrame:
-    return pl.read_parquet(_checked(path, sha256))
+def _rows(path: str, sha256: str, columns: tuple[str, ...] | None) -> pl.DataFrame:
+    return pl.read_parquet(_checked(path, sha256), columns=columns and list(columns))
 
 
 def _checked(path: str, sha256: str) -> bytes:
