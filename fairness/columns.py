@@ -6,7 +6,7 @@ else (NaN, an empty text, a boolean, a date) gets past this module.
 
 import difflib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +22,8 @@ EXACT_INTEGERS = 2**53  # from here on a Float64 no longer tells neighbouring in
 MISSING_WORDS = (
     "NA N/A n/a #N/A NaN nan NAN NULL null Null None none . ? -".split()  # noqa: SIM905
 )
+
+TRUTHS = ("true", "false")
 
 Kind = Literal["number", "text"]
 
@@ -70,10 +72,10 @@ def file_row(index: int) -> int:
     return index + 2
 
 
-def first_row(mask: pl.Series) -> int | None:
-    """The file row of the first true value, or None."""
+def first_row(mask: pl.Series, top: int = 2) -> int | None:
+    """The file row of the first true value, or None; top: the row of the first value."""
     where = mask.arg_true()
-    return file_row(int(where[0])) if where.len() else None
+    return int(where[0]) + top if where.len() else None
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -116,33 +118,71 @@ def check_names(names: Sequence[str], max_columns: int = MAX_COLUMNS) -> None:
         seen[name] = place
 
 
-def settle_text(column: pl.Series) -> pl.Series:
-    """A CSV column, all strings, as Float64 or String; its kind is decided from all its values.
+def check_asked(asked: Iterable[str], names: Collection[str]) -> None:
+    """Refuse to be asked for a column that is not there."""
+    for name in asked:
+        if name not in names:
+            raise TableError(f"There is no column {shown(name)}.{nearest(name, names)}")
+
+
+def settle_text(column: pl.Series, top: int = 2) -> pl.Series:
+    """A column of texts (CSV, JSON lines) as Float64 or String; its kind is decided from all its values.
 
     Spaces around a value are dropped and an empty value is missing. The column is a number when every
     value that is not missing is one (point as decimal sign); there the MISSING_WORDS are missing too. It is
     0/1 when every value is true or false in any case. It stays text when a number has leading zeros (a
-    postcode) or more digits than a Float64 holds (an identifier). Raises TableError on an infinite number or
-    an overlong text.
+    postcode) or more digits than a Float64 holds (an identifier). top: the file row of the first value.
+    Raises TableError on an infinite number or an overlong text.
     """
-    column = column.str.strip_chars()
-    column = column.set(column == "", None)
-    _check_lengths(column)
-    values = column.filter(column.is_in(MISSING_WORDS).not_()).drop_nulls()
+    column = settle_written(column, top)
+    sample = _known(column.head(1000))
+    if sample.len() and not _may_be_read(sample):
+        return column
+    values = _known(column)
     if values.is_empty():
         return column
-    if values.head(1).str.to_lowercase().is_in(["true", "false"]).all():
+    if values.head(1).str.to_lowercase().is_in(TRUTHS).all():
         lower = values.str.to_lowercase()
-        return _truths(column) if lower.is_in(["true", "false"]).all() else column
-    if values.head(1000).cast(pl.Float64, strict=False).null_count():
-        return column
+        return _truths(column) if lower.is_in(TRUTHS).all() else column
     numbers = values.cast(pl.Float64, strict=False)
     if numbers.null_count() or _is_identifier(values, numbers):
         return column
-    return _finite(column.cast(pl.Float64, strict=False))
+    return _finite(column.cast(pl.Float64, strict=False), top)
 
 
-def settle_typed(column: pl.Series) -> pl.Series:
+def settle_written(column: pl.Series, top: int = 2) -> pl.Series:
+    """A column as the texts it was written with: no spaces around them, null where empty.
+
+    Values that are no texts get their shortest one: 1.0 is "1", true is "true", a date is ISO text.
+
+    >>> settle_written(pl.Series([0.5, 1.0, None])).to_list()
+    ['0.5', '1', None]
+    """
+    if column.dtype == pl.Boolean or column.dtype.is_integer():
+        column = column.cast(pl.String)
+    elif column.dtype != pl.String:
+        column = settle_typed(column, top)
+    if column.dtype == pl.Float64:
+        return number_texts(column)
+    column = column.str.strip_chars()
+    _check_texts(column, top)
+    return column.set(column == "", None)
+
+
+def number_texts(numbers: pl.Series) -> pl.Series:
+    """The shortest text of each number, null where it is missing.
+
+    >>> number_texts(pl.Series([1.0, -0.0, 2.5, 1e-7])).to_list()
+    ['1', '0', '2.5', '1e-07']
+    """
+    distinct = numbers.drop_nulls().unique()
+    if ((distinct % 1 == 0) & (distinct.abs() < EXACT_INTEGERS)).all():
+        return numbers.cast(pl.Int64).cast(pl.String)
+    texts = pl.Series([repr(v) if v % 1 else str(int(v)) for v in distinct.to_list()], dtype=pl.String)
+    return numbers.replace_strict(distinct, texts, default=None)
+
+
+def settle_typed(column: pl.Series, top: int = 2) -> pl.Series:
     """A Parquet column as Float64 or String.
 
     Numbers and decimals become Float64 (integers that a Float64 cannot tell apart become text), booleans 0/1,
@@ -156,14 +196,14 @@ def settle_typed(column: pl.Series) -> pl.Series:
         numbers = column.cast(pl.Float64)
         return text if _is_identifier(text.drop_nulls(), numbers.drop_nulls()) else numbers
     if dtype.is_float() or dtype.is_decimal():
-        return _finite(column.cast(pl.Float64).fill_nan(None))
+        return _finite(column.cast(pl.Float64).fill_nan(None), top)
     if dtype == pl.Boolean:
         return column.cast(pl.Float64)
     if dtype in (pl.Date, pl.Datetime, pl.Time):
         return column.dt.to_string("iso:strict")
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
-        _check_lengths(column)
+        _check_texts(column, top)
         return column.set(column == "", None)
     raise TableError(
         f"Column {shown(name)} is of type {dtype}; numbers, text, booleans and dates are taken. "
@@ -171,9 +211,20 @@ def settle_typed(column: pl.Series) -> pl.Series:
     )
 
 
+def _known(column: pl.Series) -> pl.Series:
+    return column.filter(column.is_in(MISSING_WORDS).not_()).drop_nulls()
+
+
+def _may_be_read(sample: pl.Series) -> bool:
+    """Whether the first values let a column be more than text: all numbers, or a truth at the start."""
+    if sample.head(1).str.to_lowercase().is_in(TRUTHS).all():
+        return True
+    return not sample.cast(pl.Float64, strict=False).null_count()
+
+
 def _truths(column: pl.Series) -> pl.Series:
     lower = column.str.to_lowercase()
-    return (lower == "true").set(lower.is_in(["true", "false"]).not_(), None).cast(pl.Float64)
+    return (lower == "true").set(lower.is_in(TRUTHS).not_(), None).cast(pl.Float64)
 
 
 def _is_identifier(texts: pl.Series, numbers: pl.Series) -> bool:
@@ -183,16 +234,22 @@ def _is_identifier(texts: pl.Series, numbers: pl.Series) -> bool:
     return bool(texts.str.contains(r"^[+-]?0\d").any())
 
 
-def _finite(column: pl.Series) -> pl.Series:
-    row = first_row(column.abs() > MAX_NUMBER)
+def _finite(column: pl.Series, top: int) -> pl.Series:
+    row = first_row(column.abs() > MAX_NUMBER, top)
     if row is not None:
         raise TableError(f"Row {row} of column {shown(column.name)} is infinite or too large for a number.")
     return column
 
 
-def _check_lengths(column: pl.Series) -> None:
-    row = first_row(column.str.len_chars() > MAX_TEXT)
+def _check_texts(column: pl.Series, top: int) -> None:
+    longest = column.str.len_bytes().max()
+    if not isinstance(longest, int):
+        return
+    row = first_row(column.str.len_chars() > MAX_TEXT, top) if longest > MAX_TEXT else None
     if row is not None:
         raise TableError(
             f"Row {row} of column {shown(column.name)} holds a text of more than {MAX_TEXT:,} characters."
         )
+    row = first_row(column.str.contains("\0", literal=True), top)
+    if row is not None:
+        raise TableError(f"Row {row} of column {shown(column.name)} holds a NUL character. Take it out.")

@@ -1,13 +1,13 @@
 """CSV files: their structure checked byte by byte, so that every row has as many values as the header.
 
 The parser behind `read_csv` fills short rows with nulls and loses rows after a stray quotation mark without a
-word. So the bytes are first walked here (RFC 4180 quoting, commas, semicolons or tabs), in blocks of whole
-records; whoever passes is read the same way by every parser.
+word. So the bytes are first walked here (RFC 4180 quoting; commas, semicolons, tabs or pipes), in blocks of
+whole records; whoever passes is read the same way by every parser.
 """
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from fairness.columns import TableError, check_names, settle_text
+from fairness.columns import TableError, check_asked, check_names, settle_text, settle_written
+from fairness.encodings import BOM, not_text
 
 BLOCK = 1 << 24
-DELIMITERS = ",;\t"
+DELIMITERS = ",;\t|"
 QUOTE, NEWLINE, RETURN = 34, 10, 13
-BOM = b"\xef\xbb\xbf"
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -34,14 +34,16 @@ class _Place:
     blank: int | None = None  # the first empty record so far; only empty ones may follow it
 
 
-def read_csv(path: Path, *, max_rows: int, max_columns: int, max_cells: int) -> pl.DataFrame:
-    """The file as a frame of Float64 and String columns. Raises TableError naming row and column."""
-    head = _first_record(path)
-    delimiter = max(DELIMITERS, key=lambda d: len(_fields(head, d)))
-    names = [name.strip() for name in _fields(head, delimiter)]
-    if not names:
-        raise TableError("A quotation mark in the first row stands in the middle of a name.")
+def read_csv(
+    path: Path, *, as_text: Collection[str] = (), max_rows: int, max_columns: int, max_cells: int
+) -> pl.DataFrame:
+    """A UTF-8 file as a frame of Float64 and String columns. Raises TableError naming row and column.
+
+    as_text: columns to keep as text.
+    """
+    delimiter, names = read_header(path)
     check_names(names, max_columns)
+    check_asked(as_text, names)
     rows = _count_rows(path, ord(delimiter), len(names), min(max_rows, max_cells // len(names)))
     if not rows:
         raise TableError("The table has a header and no rows.")
@@ -52,18 +54,27 @@ def read_csv(path: Path, *, max_rows: int, max_columns: int, max_cells: int) -> 
     if frame.shape != (rows, len(names)):
         raise TableError("The file cannot be read as CSV. Save it again with plain line ends and quoting.")
     frame.columns = names
-    return pl.DataFrame([settle_text(column) for column in frame.get_columns()])
+    return pl.DataFrame(
+        [
+            settle_written(column) if column.name in as_text else settle_text(column)
+            for column in frame.get_columns()
+        ]
+    )
+
+
+def read_header(path: Path) -> tuple[str, list[str]]:
+    """The delimiter, which is the one that cuts the first row into most names, and the names."""
+    head = _first_record(path)
+    delimiter = max(DELIMITERS, key=lambda d: len(_fields(head, d)))
+    names = [name.strip() for name in _fields(head, delimiter)]
+    if not names:
+        raise TableError("A quotation mark in the first row stands in the middle of a name.")
+    return delimiter, names
 
 
 def _first_record(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(1 << 20).removeprefix(BOM)
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise TableError("The file is UTF-16. Save it as CSV in UTF-8.")
-    if start[:4] in (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF") or start[:2] == b"\x1f\x8b":
-        raise TableError("The file is a spreadsheet, an archive or a document, not a table. Save it as CSV.")
-    if b"\0" in start:
-        raise TableError("The file holds NUL bytes, so it is neither CSV nor Parquet.")
     if not start.strip():
         raise TableError("The file is empty.")
     if b"\n" not in start and b"\r" in start:
@@ -81,7 +92,7 @@ def _first_record(path: Path) -> str:
     try:
         return record.decode().rstrip("\r")
     except UnicodeDecodeError as error:
-        raise _not_utf8(1) from error
+        raise not_text(1) from error
 
 
 def _fields(record: str, delimiter: str) -> list[str]:
@@ -135,7 +146,7 @@ def record_ends(block: bytes) -> npt.NDArray[np.intp]:
 def _inside(data: Bytes) -> npt.NDArray[np.bool_]:
     """Which bytes stand after an opening and before a closing quotation mark (the opening one included)."""
     quotes: npt.NDArray[np.bool_] = data == QUOTE
-    return np.logical_xor.accumulate(quotes) if quotes.any() else quotes
+    return np.bitwise_xor.accumulate(quotes.view(np.uint8)).view(np.bool_) if quotes.any() else quotes
 
 
 def _check_text(block: bytes, place: _Place) -> None:
@@ -146,7 +157,7 @@ def _check_text(block: bytes, place: _Place) -> None:
         try:
             block.decode()
         except UnicodeDecodeError as error:
-            raise _not_utf8(place.lines + block[: error.start].count(b"\n") + 1) from error
+            raise not_text(place.lines + block[: error.start].count(b"\n") + 1) from error
 
 
 def _check_quotes(data: Bytes, inside: npt.NDArray[np.bool_], delimiter: int, place: _Place) -> None:
@@ -204,7 +215,3 @@ def _check_widths(
 
 def _line(data: Bytes, position: np.int64, place: _Place) -> int:
     return place.lines + int(np.count_nonzero(data[:position] == NEWLINE)) + 1
-
-
-def _not_utf8(line: int) -> TableError:
-    return TableError(f"Line {line} is not UTF-8 text. Save the file as CSV in UTF-8.")

@@ -11,12 +11,20 @@ file's footer, only one written here from the fields that were checked.
 
 import mmap
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import polars as pl
 
-from fairness.columns import MAX_COLUMNS, TableError, check_names, settle_typed, shown
+from fairness.columns import (
+    MAX_COLUMNS,
+    TableError,
+    check_asked,
+    check_names,
+    settle_typed,
+    settle_written,
+    shown,
+)
 from fairness.thrift import (
     BOOL,
     BYTES,
@@ -70,23 +78,36 @@ FOOTER: Shape = {1: INT32, 2: [_COLUMN], 3: INT64, 4: [_GROUP]}
 
 
 def read_parquet(
-    path: Path, *, max_rows: int, max_columns: int, max_cells: int, max_bytes: int, max_text: int
+    path: Path,
+    *,
+    as_text: Collection[str] = (),
+    max_rows: int,
+    max_columns: int,
+    max_cells: int,
+    max_bytes: int,
+    max_text: int,
 ) -> pl.DataFrame:
     """The file as a frame of Float64 and String columns. Raises TableError, before reading where it can.
 
-    max_bytes: of all pages, unpacked; max_text: of all texts, where one that is stored once may stand in
-    every row.
+    as_text: columns to keep as text; max_bytes: of all pages, unpacked; max_text: of all texts, where one
+    that is stored once may stand in every row.
     """
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             start = len(data) - 8 - footer_size(data[-8:], len(data))
             footer = _footer(data[start:-8])
             _check_contents(data, footer, max_rows, max_columns, max_cells, max_bytes)
+            check_asked(as_text, _columns(footer, max_columns))
             frame = _unpacked(data, start, write(footer, FOOTER))
     except (DamagedError, pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise _damaged() from error
     _check_texts(frame, max_text)
-    return pl.DataFrame([settle_typed(column) for column in frame.get_columns()])
+    return pl.DataFrame(
+        [
+            settle_written(column) if column.name in as_text else settle_typed(column)
+            for column in frame.get_columns()
+        ]
+    )
 
 
 def footer_size(tail: bytes, size: int) -> int:

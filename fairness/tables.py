@@ -1,11 +1,11 @@
 """A file into a checked frame: read, named, typed, and fit to be scored.
 
-`read_table` turns CSV or Parquet into Float64 and String columns; `check_bounty_table` cuts a bounty's table
-into what models see (features) and what they never see (labels, predictions, clusters, weights). Whatever is
-wrong with a table ends here as a `TableError`, a sentence for the person who made it.
+`read_table` turns CSV, JSON lines or Parquet into Float64 and String columns; `check_bounty_table` cuts a
+bounty's table into what models see (features) and what they never see (labels, predictions, clusters,
+weights). Whatever is wrong with a table ends here as a `TableError`, a sentence for the person who made it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,15 +18,18 @@ from fairness.columns import (
     Column,
     Schema,
     TableError,
+    check_asked,
     check_names,
     file_row,
     first_row,
-    nearest,
+    number_texts,
     settle_text,
     settle_typed,
     shown,
 )
 from fairness.delimited import read_csv
+from fairness.encodings import detect, utf8_copy
+from fairness.jsonlines import is_json, read_json_lines
 from fairness.parquet import MAGIC, read_parquet
 from fairness.rates import MEASURES
 
@@ -75,21 +78,25 @@ class CheckedTable:
 def read_table(
     path: Path | str,
     *,
+    as_text: Collection[str] = (),
     max_bytes: int = MAX_BYTES,
     max_rows: int = MAX_ROWS,
     max_columns: int = MAX_COLUMNS,
     max_cells: int = MAX_CELLS,
     max_unpacked: int = MAX_UNPACKED,
 ) -> pl.DataFrame:
-    """A CSV or Parquet file as a frame of Float64 and String columns, null where missing.
+    """A CSV, JSON lines or Parquet file as a frame of Float64 and String columns, null where missing.
 
-    CSV: commas, semicolons or tabs; UTF-8 with or without a byte order mark; the first row names the columns;
-    numbers with a point. How values become numbers or text: `fairness.columns.settle_text` for CSV and
-    `settle_typed` for Parquet. Booleans become 0/1, dates become ISO text. The format is told by the file's
-    bytes, not by its name.
+    CSV: commas, semicolons, tabs or pipes; the first row names the columns; numbers with a point. JSON lines:
+    one flat object a line. Both in whatever encoding `fairness.encodings.detect` names. How values become
+    numbers or text: `fairness.columns.settle_text` for CSV, `settle_typed` for Parquet, whichever suits for
+    JSON. Booleans become 0/1, dates ISO text. The format is told by the file's bytes, not by its name.
+
+    as_text: columns that stay text whatever they hold, as written but for spaces around (`settle_written`).
 
     Raises TableError for a file that is unreadable, empty, ragged, too large in bytes, rows, columns or cells
-    (rows times columns), unpacks to more than `max_unpacked` bytes, or holds more text than a CSV file could.
+    (rows times columns), unpacks to more than `max_unpacked` bytes, or holds more text than a CSV file could,
+    and for a name in `as_text` that is no column's.
     """
     path = Path(path)
     try:
@@ -107,13 +114,16 @@ def read_table(
     if start == MAGIC:
         return read_parquet(
             path,
+            as_text=as_text,
             max_rows=max_rows,
             max_columns=max_columns,
             max_cells=max_cells,
             max_bytes=max_unpacked,
             max_text=min(max_bytes, max_unpacked),
         )
-    return read_csv(path, max_rows=max_rows, max_columns=max_columns, max_cells=max_cells)
+    with utf8_copy(path, detect(path), max_bytes) as text:
+        read = read_json_lines if is_json(text) else read_csv
+        return read(text, as_text=as_text, max_rows=max_rows, max_columns=max_columns, max_cells=max_cells)
 
 
 def schema_of(frame: pl.DataFrame) -> Schema:
@@ -141,11 +151,8 @@ def canonical_labels(values: pl.Series | npt.NDArray[np.generic] | Sequence[obje
     row = first_row(series.is_null())
     if row is not None:
         raise TableError(f"Row {row} of column {shown(column)} is empty; every row needs a value there.")
-    if series.dtype == pl.Float64:
-        distinct = series.unique()
-        names = pl.Series([repr(v) if v % 1 else str(int(v)) for v in distinct.to_list()], dtype=pl.String)
-        series = series.replace_strict(distinct, names)
-    return series.to_numpy().astype(object)
+    texts = number_texts(series) if series.dtype == pl.Float64 else series
+    return texts.to_numpy().astype(object)
 
 
 def check_bounty_table(
@@ -199,16 +206,11 @@ def _check_roles(frame: pl.DataFrame, roles: dict[str, str | None]) -> dict[str,
     for role, name in roles.items():
         if name is None:
             continue
-        _check_known(frame, name)
+        check_asked([name], frame.columns)
         if name in hidden:
             raise TableError(f"Column {shown(name)} is given both as {hidden[name]} and as {role}.")
         hidden[name] = role
     return hidden
-
-
-def _check_known(frame: pl.DataFrame, name: str) -> None:
-    if name not in frame.columns:
-        raise TableError(f"There is no column {shown(name)}.{nearest(name, frame.columns)}")
 
 
 def _check_visible(
@@ -217,8 +219,7 @@ def _check_visible(
     columns = [name for name in frame.columns if name not in hidden] if visible is None else list(visible)
     if not columns:
         raise TableError("No column is visible; participants need at least one to name a group with.")
-    for name in [*columns, *groups]:
-        _check_known(frame, name)
+    check_asked([*columns, *groups], frame.columns)
     for place, name in enumerate(columns):
         if name in hidden:
             raise TableError(f"Column {shown(name)} is the {hidden[name]}; it cannot be visible.")

@@ -1,0 +1,177 @@
+"""How a text file is encoded, and the file in UTF-8, which is all that the readers read.
+
+UTF-8 and UTF-16 say what they are; anything else is a guess from the words that are not ASCII, so whoever
+shows a table's numbers also shows what `detect` assumed.
+"""
+
+import codecs
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import accumulate, islice, takewhile
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from fairness.columns import TableError
+
+BLOCK = 1 << 22
+BOM = codecs.BOM_UTF8
+UTF8, WINDOWS = "utf-8", "windows-1252"
+MARKS = {codecs.BOM_UTF8: UTF8, codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+
+# Tried when a file is not UTF-8; the earlier one where two fit the words equally well.
+LEGACY = {
+    **{f"cp{page}": f"windows-{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257)},
+    **{"koi8_r": "koi8-r", "iso8859_2": "iso-8859-2", "iso8859_5": "iso-8859-5", "iso8859_7": "iso-8859-7"},
+    **{name: name for name in ("cp874", "gb18030", "big5", "cp932", "cp949", "cp850")},
+    **{"euc_jp": "euc-jp", "mac_roman": "mac-roman"},
+}
+MARKED_WORD = re.compile(rb'(?<![^\s,;"])[^\s,;"\x80-\xff]*[\x80-\xff][^\s,;"]*')
+FEW_BYTES = 8  # not enough to tell anything from
+LEAST_ZEROS = 8
+WORDS_PER_BLOCK = 2000
+SAMPLE = 1 << 16
+MIXED_SHARE = 0.1
+
+SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b")
+NOT_A_TABLE = "The file is a spreadsheet, an archive or a document, not a table. Save it as CSV."
+NULS = "The file holds NUL bytes, so it is neither CSV nor Parquet."
+
+
+class UndecodableError(ValueError):
+    """The bytes of this line mean nothing in the encoding."""
+
+    def __init__(self, line: int) -> None:
+        super().__init__(line)
+        self.line = line
+
+
+def detect(path: Path) -> str:
+    """The encoding a text file is read in, by its common name, such as "utf-8", "utf-16-le", "windows-1252".
+
+    A byte order mark decides; else UTF-16 when every other byte of many is 0, and UTF-8 when the whole file
+    is valid. Otherwise the likeliest of LEGACY in which the whole file can be decoded, Windows-1252 where no
+    other is likelier. Raises TableError for what is no text file, and, naming the line, where none fits or
+    the file is mixed: in UTF-8 but for some words.
+    """
+    with path.open("rb") as file:
+        start = file.read(SAMPLE)
+    if start.startswith(SPREADSHEETS):
+        raise TableError(NOT_A_TABLE)
+    for mark, encoding in MARKS.items():
+        if start.startswith(mark):
+            return encoding
+    if wide := _unmarked_utf16(start):
+        return wide
+    if b"\0" in start:
+        raise TableError(NULS)
+    line = _undecodable_line(path, UTF8)
+    if line is None:
+        return UTF8
+    words = _marked_words(path)
+    if sum(_is_utf8(word) for word in words) <= MIXED_SHARE * len(words):
+        for encoding in _likeliest(words):
+            if _undecodable_line(path, encoding) is None:
+                return encoding
+    raise not_text(line)
+
+
+@contextmanager
+def utf8_copy(path: Path, encoding: str, max_bytes: int) -> Iterator[Path]:
+    """The file in UTF-8: itself, or a copy that is removed afterwards.
+
+    Raises TableError naming the line that cannot be decoded, or when the copy gets longer than `max_bytes`.
+    """
+    if encoding == UTF8:
+        yield path
+        return
+    with tempfile.NamedTemporaryFile() as copy:
+        try:
+            for text in _texts(path, encoding):
+                copy.write(text.encode())
+                if copy.tell() > max_bytes:
+                    raise TableError(
+                        f"In UTF-8 the file takes more than {max_bytes / 2**20:,.0f} MB; cut it down."
+                    )
+        except UndecodableError as error:
+            raise not_text(error.line, encoding) from error
+        copy.flush()
+        yield Path(copy.name)
+
+
+def not_text(line: int, encoding: str = UTF8) -> TableError:
+    return TableError(f"Line {line} is not {encoding.upper()} text. Save the file as CSV in UTF-8.")
+
+
+def _texts(path: Path, encoding: str) -> Iterator[str]:
+    """The file's text in pieces. Raises UndecodableError."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    line = 1
+    with path.open("rb") as file:
+        while True:
+            block = file.read(BLOCK)
+            try:
+                text = decoder.decode(block, final=not block)
+            except UnicodeDecodeError as error:
+                good = error.object[: error.start].decode(encoding)
+                raise UndecodableError(line + good.count("\n")) from error
+            if not block:
+                return
+            line += text.count("\n")
+            yield text
+
+
+def _undecodable_line(path: Path, encoding: str) -> int | None:
+    try:
+        for _ in _texts(path, encoding):
+            pass
+    except UndecodableError as error:
+        return error.line
+    return None
+
+
+def _unmarked_utf16(start: bytes) -> str | None:
+    """UTF-16 without a mark: one byte of many pairs is 0, and hardly ever the other."""
+    pairs = len(start) // 2
+    zeros = {"utf-16-le": start[1::2].count(0), "utf-16-be": start[::2].count(0)}
+    likely, other = sorted(zeros, key=lambda encoding: -zeros[encoding])
+    clear = zeros[likely] >= max(LEAST_ZEROS, pairs / 4) and 10 * zeros[other] <= zeros[likely]
+    text = start.decode(likely, errors="ignore") if clear else ""
+    return likely if "\n" in text and "\0" not in text else None
+
+
+def _marked_words(path: Path) -> list[bytes]:
+    """Words that are not ASCII, from all over the file."""
+    words: list[bytes] = []
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            found = MARKED_WORD.finditer(block + file.readline(BLOCK))
+            words += [match.group() for match in islice(found, WORDS_PER_BLOCK)]
+    return words[:: 1 + len(words) // (4 * WORDS_PER_BLOCK)]
+
+
+def _is_utf8(word: bytes) -> bool:
+    try:
+        word.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _likeliest(words: list[bytes]) -> list[str]:
+    """LEGACY encodings that the words may be in, the likeliest first."""
+    ends = takewhile(lambda end: end <= SAMPLE, accumulate(len(word) + 1 for word in words))
+    sample = b"\n".join(words[: max(1, len(list(ends)))])
+    if len(sample) - len(sample.decode("ascii", errors="ignore")) < FEW_BYTES:
+        return [WINDOWS]
+    places = {encoding: place for place, encoding in enumerate(LEGACY)}
+    matches = from_bytes(sample, steps=20, cp_isolation=list(LEGACY))
+    rank = {
+        encoding: (round(match.chaos, 2), -round(match.coherence, 1), places[encoding])
+        for match in matches
+        for encoding in match.could_be_from_charset
+        if encoding in LEGACY
+    }
+    return [*(LEGACY[encoding] for encoding in sorted(rank, key=lambda encoding: rank[encoding])), WINDOWS]
