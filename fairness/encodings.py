@@ -25,12 +25,13 @@ MARKS = {codecs.BOM_UTF8: UTF8, codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF
 LEGACY = {
     **{f"cp{page}": f"windows-{page}" for page in (1252, 1250, 1251, 1253, 1254, 1255, 1256, 1257)},
     **{"koi8_r": "koi8-r", "iso8859_2": "iso-8859-2", "iso8859_5": "iso-8859-5", "iso8859_7": "iso-8859-7"},
-    **{name: name for name in ("cp874", "gb18030", "big5", "cp932", "cp949", "cp850")},
-    **{"euc_jp": "euc-jp", "mac_roman": "mac-roman"},
+    **{"cp874": "cp874", "gb18030": "gb18030", "big5": "big5", "cp932": "cp932", "euc_jp": "euc-jp"},
+    **{"cp949": "cp949", "mac_roman": "mac-roman", "cp850": "cp850"},
 }
 MARKED_WORD = re.compile(rb'(?<![^\s,;"])[^\s,;"\x80-\xff]*[\x80-\xff][^\s,;"]*')
 FEW_BYTES = 8  # not enough to tell anything from
-LEAST_ZEROS = 8
+HEAD_START = 0.05  # of Windows-1252 in chaos, which says how unlike any text a sample looks
+LEAST_ZEROS = 8  # in what passes for UTF-16
 WORDS_PER_BLOCK = 2000
 SAMPLE = 1 << 16
 MIXED_SHARE = 0.1
@@ -48,13 +49,15 @@ class UndecodableError(ValueError):
         self.line = line
 
 
-def detect(path: Path) -> str:
+def detect(path: Path, *, whole: bool = True) -> str:
     """The encoding a text file is read in, by its common name, such as "utf-8", "utf-16-le", "windows-1252".
 
     A byte order mark decides; else UTF-16 when every other byte of many is 0, and UTF-8 when the whole file
     is valid. Otherwise the likeliest of LEGACY in which the whole file can be decoded, Windows-1252 where no
-    other is likelier. Raises TableError for what is no text file, and, naming the line, where none fits or
-    the file is mixed: in UTF-8 but for some words.
+    other is likelier. whole: the file is not one's beginning, which may end within a character.
+
+    Raises TableError for what is no text file, and, naming the line, where none fits or the file is mixed: in
+    UTF-8 but for some words.
     """
     with path.open("rb") as file:
         start = file.read(SAMPLE)
@@ -67,19 +70,21 @@ def detect(path: Path) -> str:
         return wide
     if b"\0" in start:
         raise TableError(NULS)
-    line = _undecodable_line(path, UTF8)
+    line = _undecodable_line(path, UTF8, whole)
     if line is None:
         return UTF8
     words = _marked_words(path)
+    if not whole and len(words) > 1:
+        words.pop()  # perhaps half a word
     if sum(_is_utf8(word) for word in words) <= MIXED_SHARE * len(words):
         for encoding in _likeliest(words):
-            if _undecodable_line(path, encoding) is None:
+            if _undecodable_line(path, encoding, whole) is None:
                 return encoding
     raise not_text(line)
 
 
 @contextmanager
-def utf8_copy(path: Path, encoding: str, max_bytes: int) -> Iterator[Path]:
+def utf8_copy(path: Path, encoding: str, max_bytes: int, *, whole: bool = True) -> Iterator[Path]:
     """The file in UTF-8: itself, or a copy that is removed afterwards.
 
     Raises TableError naming the line that cannot be decoded, or when the copy gets longer than `max_bytes`.
@@ -89,7 +94,7 @@ def utf8_copy(path: Path, encoding: str, max_bytes: int) -> Iterator[Path]:
         return
     with tempfile.NamedTemporaryFile() as copy:
         try:
-            for text in _texts(path, encoding):
+            for text in _texts(path, encoding, whole):
                 copy.write(text.encode())
                 if copy.tell() > max_bytes:
                     raise TableError(
@@ -105,7 +110,7 @@ def not_text(line: int, encoding: str = UTF8) -> TableError:
     return TableError(f"Line {line} is not {encoding.upper()} text. Save the file as CSV in UTF-8.")
 
 
-def _texts(path: Path, encoding: str) -> Iterator[str]:
+def _texts(path: Path, encoding: str, whole: bool) -> Iterator[str]:
     """The file's text in pieces. Raises UndecodableError."""
     decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
@@ -113,7 +118,7 @@ def _texts(path: Path, encoding: str) -> Iterator[str]:
         while True:
             block = file.read(BLOCK)
             try:
-                text = decoder.decode(block, final=not block)
+                text = decoder.decode(block, final=whole and not block)
             except UnicodeDecodeError as error:
                 good = error.object[: error.start].decode(encoding)
                 raise UndecodableError(line + good.count("\n")) from error
@@ -123,9 +128,9 @@ def _texts(path: Path, encoding: str) -> Iterator[str]:
             yield text
 
 
-def _undecodable_line(path: Path, encoding: str) -> int | None:
+def _undecodable_line(path: Path, encoding: str, whole: bool) -> int | None:
     try:
-        for _ in _texts(path, encoding):
+        for _ in _texts(path, encoding, whole):
             pass
     except UndecodableError as error:
         return error.line
@@ -143,13 +148,13 @@ def _unmarked_utf16(start: bytes) -> str | None:
 
 
 def _marked_words(path: Path) -> list[bytes]:
-    """Words that are not ASCII, from all over the file."""
-    words: list[bytes] = []
+    """Different words that are not ASCII, from all over the file."""
+    words: dict[bytes, None] = {}
     with path.open("rb") as file:
         while block := file.read(BLOCK):
             found = MARKED_WORD.finditer(block + file.readline(BLOCK))
-            words += [match.group() for match in islice(found, WORDS_PER_BLOCK)]
-    return words[:: 1 + len(words) // (4 * WORDS_PER_BLOCK)]
+            words |= {match.group(): None for match in islice(found, WORDS_PER_BLOCK)}
+    return list(words)[:: 1 + len(words) // (4 * WORDS_PER_BLOCK)]
 
 
 def _is_utf8(word: bytes) -> bool:
@@ -167,11 +172,12 @@ def _likeliest(words: list[bytes]) -> list[str]:
     if len(sample) - len(sample.decode("ascii", errors="ignore")) < FEW_BYTES:
         return [WINDOWS]
     places = {encoding: place for place, encoding in enumerate(LEGACY)}
-    matches = from_bytes(sample, steps=20, cp_isolation=list(LEGACY))
     rank = {
-        encoding: (round(match.chaos, 2), -round(match.coherence, 1), places[encoding])
-        for match in matches
+        LEGACY[encoding]: (match.chaos, -round(match.coherence, 1), places[encoding])
+        for match in from_bytes(sample, steps=20, cp_isolation=list(LEGACY))
         for encoding in match.could_be_from_charset
         if encoding in LEGACY
     }
-    return [*(LEGACY[encoding] for encoding in sorted(rank, key=lambda encoding: rank[encoding])), WINDOWS]
+    chaos = rank[WINDOWS][0] if WINDOWS in rank else 1.0
+    rank[WINDOWS] = (chaos - HEAD_START, 0.0, 0)
+    return sorted(rank, key=lambda encoding: rank[encoding])
