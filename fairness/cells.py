@@ -320,10 +320,10 @@ def _moments(add: _Adder, e: Floats, x: Floats, weights: Floats | None) -> dict[
     raw = {name: value * inside for name, value in plain.items()}
     squares = {"vee": w * w * e * e, "vex": w * w * e * x, "vxx": w * w * x * x, "vx": w * w * x}
     sums = {
-        "n": (x > 0) & inside,
+        "n": ((x > 0) & inside).astype(np.float64),
         "e": w * e,
         "x": w * x,
         **{k: v * inside for k, v in raw.items()},
         **squares,
     }
-    return {name: add(np.asarray(value, np.float64)) for name, value in sums.items()}
+    return {name: add(value) for name, value in sums.items()}

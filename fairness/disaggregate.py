@@ -243,16 +243,18 @@ class _Report:
         )
         if not len(values):
             return replace(overall, value=None, low=None, high=None)
+        distances = np.stack([values - low, high - values])
+        squares = (distances**2).sum(-1)
         if self.clustered:
             u = influence(self.piece(code, len(rows), slice(0, len(rows))))[shown_rows]
-            size = np.outer(*(np.sqrt((u * u).sum(-1)),) * 2)
-            together = np.where(size > 0, u @ u.T / np.where(size > 0, size, 1), np.eye(len(u)))
-        else:
-            together = np.eye(len(values))
+            size = np.sqrt((u * u).sum(-1))
+            # d' R d for the correlations R that shared clusters give, as the length of one sum of influences.
+            scaled = np.divide(distances, size, out=np.zeros_like(distances), where=size > 0)
+            together = np.stack([(scale[:, None] * u).sum(0) for scale in scaled])
+            squares = (together**2).sum(-1) + (distances**2 * (size == 0)).sum(-1)
+        below, above = (np.sqrt(squares) / len(values)).tolist()
         mean = float(values.mean())
-        below, above = values - low, high - values
-        spread = [float(np.sqrt(np.maximum(d @ together @ d, 0))) / len(values) for d in (below, above)]
-        return replace(overall, value=mean, low=known(mean - spread[0]), high=known(mean + spread[1]))
+        return replace(overall, value=mean, low=known(mean - below), high=known(mean + above))
 
     # Comparisons
 

@@ -71,11 +71,10 @@ class Sides:
         mine, theirs = self.by_cluster, groups.by_cluster
         if mine is None or theirs is None:
             return Sides(self.sums - groups.sums, None)
-        # What is nothing must be exactly nothing: sums of weights leave dust.
-        left = [
-            np.where(np.isclose(a, b, rtol=1e-12, atol=0), 0.0, a - b)
-            for a, b in zip(mine, theirs, strict=True)
-        ]
+        left = [a - b for a, b in zip(mine, theirs, strict=True)]
+        for rest, all_rows in zip(left, mine, strict=True):
+            # What is nothing must be exactly nothing: sums of weights leave dust.
+            rest[np.abs(rest) <= 1e-12 * np.abs(all_rows)] = 0.0
         return Sides(self.sums - groups.sums, (left[0], left[1], left[2], left[3]))
 
 
