@@ -31,13 +31,14 @@ LEGACY = {
 MARKED_WORD = re.compile(rb'(?<![^\s,;"])[^\s,;"\x80-\xff]*[\x80-\xff][^\s,;"]*')
 FEW_BYTES = 8  # not enough to tell anything from
 HEAD_START = 0.05  # of Windows-1252 in chaos, which says how unlike any text a sample looks
-LEAST_ZEROS = 8  # in what passes for UTF-16
+LEAST_PLAIN = 8  # characters of a header
 WORDS_PER_BLOCK = 2000
 SAMPLE = 1 << 16
 MIXED_SHARE = 0.1
 
 SPREADSHEETS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"%PDF", b"\x1f\x8b")
 NOT_A_TABLE = "The file is a spreadsheet, an archive or a document, not a table. Save it as CSV."
+UTF32 = "The file is UTF-32. Save it as CSV in UTF-8."
 NULS = "The file holds NUL bytes, so it is neither CSV nor Parquet."
 
 
@@ -52,8 +53,8 @@ class UndecodableError(ValueError):
 def detect(path: Path, *, whole: bool = True) -> str:
     """The encoding a text file is read in, by its common name, such as "utf-8", "utf-16-le", "windows-1252".
 
-    A byte order mark decides; else UTF-16 when every other byte of many is 0, and UTF-8 when the whole file
-    is valid. Otherwise the likeliest of LEGACY in which the whole file can be decoded, Windows-1252 where no
+    A byte order mark decides; else UTF-16 when the beginning makes sense so, and UTF-8 when the whole file
+    does. Otherwise the likeliest of LEGACY in which the whole file can be decoded, Windows-1252 where no
     other is likelier. whole: the file is not one's beginning, which may end within a character.
 
     Raises TableError for what is no text file, and, naming the line, where none fits or the file is mixed: in
@@ -63,6 +64,8 @@ def detect(path: Path, *, whole: bool = True) -> str:
         start = file.read(SAMPLE)
     if start.startswith(SPREADSHEETS):
         raise TableError(NOT_A_TABLE)
+    if start.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise TableError(UTF32)
     for mark, encoding in MARKS.items():
         if start.startswith(mark):
             return encoding
@@ -138,13 +141,13 @@ def _undecodable_line(path: Path, encoding: str, whole: bool) -> int | None:
 
 
 def _unmarked_utf16(start: bytes) -> str | None:
-    """UTF-16 without a mark: one byte of many pairs is 0, and hardly ever the other."""
-    pairs = len(start) // 2
-    zeros = {"utf-16-le": start[1::2].count(0), "utf-16-be": start[::2].count(0)}
-    likely, other = sorted(zeros, key=lambda encoding: -zeros[encoding])
-    clear = zeros[likely] >= max(LEAST_ZEROS, pairs / 4) and 10 * zeros[other] <= zeros[likely]
-    text = start.decode(likely, errors="ignore") if clear else ""
-    return likely if "\n" in text and "\0" not in text else None
+    """UTF-16 without a mark: read so, it has lines, some ASCII and no NUL."""
+    for encoding in ("utf-16-le", "utf-16-be"):
+        text = start.decode(encoding, errors="ignore")
+        plain = len(text.encode("ascii", errors="ignore"))
+        if "\n" in text and "\0" not in text and plain >= max(LEAST_PLAIN, len(text) / 10):
+            return encoding
+    return None
 
 
 def _marked_words(path: Path) -> list[bytes]:

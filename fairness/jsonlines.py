@@ -32,6 +32,7 @@ BLOCK_ROWS = 50_000
 MAX_LINE = 1 << 22
 ARRAY = re.compile(rb"\[\s*[\[{]")
 NO_NUMBER = re.compile(r"-?(nan|inf)", re.IGNORECASE)
+NUMBERS: tuple[pl.DataType, ...] = (pl.Int64(), pl.Int128(), pl.Float64())  # each holds those before it
 
 Rows = list[dict[str, Any]]
 
@@ -174,11 +175,13 @@ def _column(table: _Table, name: str) -> pl.Series:
         for rows, columns in table.blocks
     ]
     kinds = {chunk.dtype for chunk in chunks} - {pl.Null}
-    if all(kind.is_numeric() for kind in kinds):
-        return pl.concat(chunks, how="vertical_relaxed")
-    if len(kinds) > 1:
-        chunks = [number_texts(c) if c.dtype == pl.Float64 else c.cast(pl.String) for c in chunks]
-    dtype = pl.String if len(kinds) > 1 else kinds.pop()
+    if kinds <= set(NUMBERS):
+        dtype = max(kinds, key=NUMBERS.index, default=pl.Null())
+    elif len(kinds) == 1:
+        dtype = kinds.pop()
+    else:
+        dtype = pl.String()
+        chunks = [number_texts(chunk) if chunk.dtype == pl.Float64 else chunk for chunk in chunks]
     return pl.concat([chunk.cast(dtype) for chunk in chunks])
 
 
