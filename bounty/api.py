@@ -113,7 +113,10 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
 
     @extend_schema(
         operation_id="sample",
-        summary="The public sample as a file: the visible columns, then label and prediction",
+        summary="The public sample as a file: visible columns, then what is true and what the model said",
+        description="Last come `label` and `prediction`; where the measure is `wer`, `reference` (what was "
+        "said) and `hypothesis` (what the system wrote), both as in the organiser's table, and `errors` and "
+        "`exposure`: words wrong and words said, after the bounty's `normaliser`.",
         parameters=[SampleQuery],
         responses={(200, CONTENT_TYPES[name].split(";")[0]): OpenApiTypes.BINARY for name in CONTENT_TYPES},
     )

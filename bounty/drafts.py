@@ -29,6 +29,7 @@ DATA_SETTINGS = {
     "label_column",
     "prediction_column",
     "favourable_label",
+    "normaliser",
     "cluster_column",
     "weight_column",
     "visible_columns",
@@ -36,6 +37,9 @@ DATA_SETTINGS = {
     "sample_share",
     "leaderboard_share",
 }
+PREPARED = ("schema", "labels", "normaliser_version", "parts", "base_model", "random_state")
+# As fairness.verdict.judge_find asks of each side; a cluster with rows on both sides counts on both.
+LEAST_CLUSTERS = 20
 
 ALREADY_OPEN = (
     "This bounty has been opened, so its data and rules are frozen. Make a new bounty for new data."
@@ -46,7 +50,15 @@ TOO_FEW_ROWS = (
     "everyone else need {least} each. Upload more rows, give that half a larger share, or lower the minimum."
 )
 TABLE_MISSING = "Attach the table: a CSV or Parquet file."
-ROLES_MISSING = "Say which columns hold the label and the prediction; then the data is prepared."
+TOO_FEW_CLUSTERS = (
+    "No find could be proven: the leaderboard half holds rows of {found} {clusters} (column “{column}”), and "
+    "a group and everyone else need {least} each. Upload rows of more {clusters}, or give that half a larger "
+    "share."
+)
+ROLES_MISSING = (
+    "Say which columns hold the label and the prediction, or for speech the reference and the hypothesis; "
+    "then the data is prepared."
+)
 SLUG_RESERVED = "The address “{slug}” is taken by the site. Choose another."
 TOO_MANY_DRAFTS = "You have {cap} drafts, which is the cap. Open or delete one first."
 
@@ -156,8 +168,9 @@ def queue_upload(bounty: Bounty, upload: TableUpload) -> None:
     """
     if bounty.is_prepared:
         transaction.on_commit(partial(discard, bounty.parts), robust=True)
-        bounty.schema, bounty.labels, bounty.parts, bounty.base_model, bounty.random_state = [], [], {}, {}, 0
-        bounty.save(update_fields=["schema", "labels", "parts", "base_model", "random_state"])
+        for name in PREPARED:
+            setattr(bounty, name, Bounty._meta.get_field(name).get_default())
+        bounty.save(update_fields=PREPARED)
     upload.status, upload.error, upload.error_detail, upload.finished = Status.QUEUED, "", "", None
     if has_roles(bounty):
         transaction.on_commit(tasks.work.delay, robust=True)
@@ -194,14 +207,34 @@ def open_bounty(bounty: Bounty) -> None:
         waiting = bounty.uploads.filter(status__in=UNFINISHED).exists()
         if not bounty.is_prepared or waiting:
             raise IntakeError("not_prepared", NOT_PREPARED)
-        counted = int(leaderboard_evidence(bounty).exposed.sum())
-        if counted < 2 * bounty.min_rows:
-            raise IntakeError("too_few_rows", TOO_FEW_ROWS.format(rows=counted, least=bounty.min_rows))
+        refuse_too_little(bounty)
         if bounty.closes_at and bounty.closes_at <= db_now():
             raise IntakeError("closes_in_past", CLOSES_IN_PAST, "closes_at")
         Bounty.objects.filter(pk=bounty.pk).update(opened_at=Now())
         delete_files({upload.table.name for upload in bounty.uploads.all()})
         bounty.uploads.update(table="", preview={})
+
+
+def refuse_too_little(bounty: Bounty) -> None:
+    """Whether any group at all could be proven on the leaderboard half."""
+    evidence = leaderboard_evidence(bounty)
+    counted = int(evidence.exposed.sum())
+    if counted < 2 * bounty.min_rows:
+        raise IntakeError("too_few_rows", TOO_FEW_ROWS.format(rows=counted, least=bounty.min_rows))
+    if not bounty.cluster_column:
+        return
+    found = len(set(evidence.clusters[evidence.exposed].tolist()))
+    if found < LEAST_CLUSTERS:
+        words = {"clusters": bounty.clusters_named, "column": bounty.cluster_column, "least": LEAST_CLUSTERS}
+        raise IntakeError("too_few_clusters", TOO_FEW_CLUSTERS.format(found=found, **words))
+
+
+def too_few_speakers(bounty: Bounty) -> int | None:
+    """How many speakers the leaderboard half has, where they are too few for a group of them and the rest."""
+    if not (bounty.is_speech and bounty.cluster_column and bounty.is_prepared):
+        return None
+    speakers = bounty.parts["leaderboard"]["clusters"]
+    return speakers if speakers < 2 * LEAST_CLUSTERS else None
 
 
 def close_bounty(bounty: Bounty) -> None:

@@ -4,8 +4,10 @@ from django import forms
 from django.conf import settings
 from django.utils.text import slugify
 
+from fairness.tables import sample_columns
+
 from .drafts import RESERVED_SLUGS, SLUG_RESERVED
-from .models import GROUP_FORMAT_NAMES, Bounty, Status, Submission, TableUpload
+from .models import GROUP_FORMAT_NAMES, NORMALISER_NAMES, Bounty, Status, Submission, TableUpload
 from .preview import column_names
 
 ONE_SIDED = ("false_rejection", "false_acceptance")
@@ -15,6 +17,24 @@ ROLES = {
     "cluster_column": "cluster",
     "weight_column": "weight",
 }
+# The words of a bounty on speech: what a role is called, and its field's label and help.
+SPEECH_ROLES = ROLES | {
+    "label_column": "reference",
+    "prediction_column": "hypothesis",
+    "cluster_column": "speaker",
+}
+SPEECH_WORDING = {
+    "label_column": (
+        "Reference: what was said",
+        "The transcript by people. Rows without a word in it count for nothing.",
+    ),
+    "prediction_column": ("Hypothesis: what the system wrote", "Empty where it wrote nothing."),
+    "cluster_column": (
+        "Speaker",
+        "Who speaks. Give it wherever one person has several rows: evidence is then counted by speaker, and "
+        "no speaker is on both sides of the split. Without it the promise does not hold.",
+    ),
+}
 # Names that give a column's role away, so that the page can propose it.
 USUAL_NAMES = {
     "label_column": ("label", "y_true", "y", "target", "truth", "actual", "outcome"),
@@ -22,7 +42,15 @@ USUAL_NAMES = {
     "cluster_column": ("cluster", "person", "person_id", "applicant_id", "user_id", "speaker"),
     "weight_column": ("weight", "weights", "sample_weight"),
 }
-USUAL_GROUPS = {"sex", "gender", "race", "ethnicity", "age_group", "nationality", "disability", "religion"}
+USUAL_SPEECH_NAMES = USUAL_NAMES | {
+    "label_column": ("reference", "ref", "transcript", "sentence", "said"),
+    "prediction_column": ("hypothesis", "hyp", "recognised", "recognized", "asr", "written"),
+    "cluster_column": ("speaker", "speaker_id", "spk", "client_id", "person", "person_id", "participant"),
+}
+USUAL_GROUPS = {
+    *("sex", "gender", "race", "ethnicity", "age_group", "nationality", "disability", "religion"),
+    *("accent", "dialect", "first_language", "native_language", "noise", "device"),
+}
 
 MEANINGS = {
     "error": "How often the prediction is wrong, in either direction.",
@@ -34,12 +62,17 @@ MEANINGS = {
         "Of those who should not have had the favourable outcome, how many were given it. As above, show "
         "columns that say who people are."
     ),
+    "wer": (
+        "For speech: words the system got wrong, left out or added, for each word that was said. It can "
+        "exceed 100 %. Show columns such as accent, age, noise and device. Such a bounty takes finds only."
+    ),
 }
 
 SAME_ADDRESS = "Another bounty has this address. Choose a different one."
 TWO_ROLES = "“{column}” is already the {role}. Choose another column."
 NO_VISIBLE = "Show participants at least one column: they name groups with what they see."
 GROUP_HIDDEN = "Participants do not see {columns}. Show what you group by, or do not group by it."
+WORDS_SHOWN = "The public sample carries a column “{column}” of its own. Rename yours, or do not show it."
 FAVOURABLE_MISSING = "This measure needs the favourable label: the outcome a person hopes for."
 NO_FINAL_HALF = "Sample and leaderboard half must stay under 100 % together: what is left is the final half."
 TEAM_CAP_TOO_HIGH = "A team's share of the verdicts cannot exceed all verdicts."
@@ -114,7 +147,8 @@ class TableForm(forms.Form):
             attrs={"data-describe": "table-chosen", "data-max-bytes": settings.TABLE_MAX_BYTES}
         ),
         help_text="CSV (UTF-8, header in the first row) or Parquet, up to 1 GB: one row for each decision, "
-        "with what was true, what the model predicted, and the columns that describe the case.",
+        "with what was true, what the model predicted, and the columns that describe the case; of speech one "
+        "row for each utterance, with what was said and what the system wrote.",
     )
     model_file = forms.FileField(
         label="The model itself",
@@ -151,6 +185,13 @@ class SettingsForm(DetailsForm):
     weight_column = forms.ChoiceField(
         required=False, help_text="How much a row counts, in a weighted survey."
     )
+    normaliser = forms.ChoiceField(
+        required=False,
+        label="Texts before they are compared",
+        choices=list(NORMALISER_NAMES.items()),
+        help_text="Reference and hypothesis go through it alike; participants are told. What it makes the "
+        "same is never counted as an error, also where a dialect says it differently.",
+    )
     visible_columns = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     group_columns = forms.MultipleChoiceField(required=False, widget=forms.CheckboxSelectMultiple)
     sample_share = PercentField(
@@ -175,6 +216,7 @@ class SettingsForm(DetailsForm):
             "label_column",
             "prediction_column",
             "favourable_label",
+            "normaliser",
             "cluster_column",
             "weight_column",
             "visible_columns",
@@ -237,17 +279,24 @@ class SettingsForm(DetailsForm):
         for field in ("visible_columns", "group_columns"):
             self.fields[field].choices = [(name, name) for name in names]
         self.propose(names)
+        self.word_roles()
 
     def propose(self, names: list[str]) -> None:
         """Where nothing was chosen yet, what the columns' names suggest."""
         by_lower = {name.lower(): name for name in names}
         if not self.instance.label_column:
-            for field, usual in USUAL_NAMES.items():
-                self.initial[field] = next((by_lower[name] for name in usual if name in by_lower), "")
+            speech = roles_by_name(by_lower, USUAL_SPEECH_NAMES)
+            is_speech = bool(speech["label_column"] and speech["prediction_column"])
+            self.initial |= speech if is_speech else roles_by_name(by_lower, USUAL_NAMES)
+            if is_speech:
+                self.initial["measure"] = "wer"
             self.initial["group_columns"] = [name for name in names if name.lower() in USUAL_GROUPS]
         if not self.initial.get("visible_columns"):
             hidden = {self.initial.get(field) for field in ROLES}
-            self.initial["visible_columns"] = [name for name in names if name not in hidden]
+            taken = sample_columns(self["measure"].value())
+            self.initial["visible_columns"] = [
+                name for name in names if name not in hidden and name.lower() not in taken
+            ]
 
     def column_rows(self) -> list[dict]:
         """The table's columns, each with its two boxes to tick."""
@@ -256,6 +305,23 @@ class SettingsForm(DetailsForm):
             {**column, "visible": visible, "group": group}
             for column, (visible, group) in zip(self.columns, pairs, strict=True)
         ]
+
+    @property
+    def roles(self) -> dict[str, str]:
+        return SPEECH_ROLES if self["measure"].value() == "wer" else ROLES
+
+    def word_roles(self) -> None:
+        """Call the columns by the words of the chosen measure; the page's script has those of the others."""
+        self.wordings = {
+            name: {
+                "labels": (name.replace("_", " ").capitalize(), self.fields[name].help_text),
+                "speech": words,
+            }
+            for name, words in SPEECH_WORDING.items()
+        }
+        kind = "speech" if self.roles is SPEECH_ROLES else "labels"
+        for name, words in self.wordings.items():
+            self.fields[name].label, self.fields[name].help_text = words[kind]
 
     def measure_rows(self) -> list[dict]:
         return [
@@ -276,10 +342,13 @@ class SettingsForm(DetailsForm):
             self.add_error("closes_at", CLOSES_BEFORE_OPENING)
         return values
 
+    def clean_normaliser(self) -> str:
+        return self.cleaned_data["normaliser"] or self.instance.normaliser
+
     def clean_columns(self, values: dict) -> None:
         """Every role its own column; what has a role is never visible."""
         role_of: dict[str, str] = {}
-        for field, role in ROLES.items():
+        for field, role in self.roles.items():
             column = values.get(field)
             if column and column in role_of:
                 self.add_error(field, TWO_ROLES.format(column=column, role=role_of[column]))
@@ -288,12 +357,23 @@ class SettingsForm(DetailsForm):
         visible = [name for name in values.get("visible_columns", []) if name not in role_of]
         hidden = [name for name in values.get("group_columns", []) if name not in visible]
         values["visible_columns"] = visible
+        reserved = sample_columns(values.get("measure", ""))
+        if taken := next((name for name in visible if name.lower() in reserved), ""):
+            self.add_error("visible_columns", WORDS_SHOWN.format(column=taken))
         if not visible:
             self.add_error("visible_columns", NO_VISIBLE)
         elif hidden:
             self.add_error(
                 "group_columns", GROUP_HIDDEN.format(columns=", ".join(f"“{name}”" for name in hidden))
             )
+
+
+def roles_by_name(by_lower: dict[str, str], usual_names: dict[str, tuple[str, ...]]) -> dict[str, str]:
+    """For each role the first of its usual names that the table has, or nothing."""
+    return {
+        field: next((by_lower[name] for name in usual if name in by_lower), "")
+        for field, usual in usual_names.items()
+    }
 
 
 class SubmissionFilter(forms.Form):

@@ -10,11 +10,18 @@ from django.utils import timezone
 from common.files import private_path
 from common.jobs import UNFINISHED, Job, Status
 from fairness.rates import MEASURES
+from fairness.tables import sample_columns
 
 MEASURE_NAMES = {
     "error": "Error rate",
     "false_rejection": "False rejection rate",
     "false_acceptance": "False acceptance rate",
+    "wer": "Word error rate",
+}
+NORMALISER_NAMES = {
+    "none": "None: texts are compared as written",
+    "basic": "Basic: case, punctuation and Unicode forms are ignored",
+    "english": "English: spelling, contractions, numbers and fillers are made alike too",
 }
 GROUP_FORMAT_NAMES = {
     "rule": "Rule (SQL condition)",
@@ -80,6 +87,7 @@ class Bounty(models.Model):
     label_column = models.CharField(max_length=100)
     prediction_column = models.CharField(max_length=100)
     favourable_label = models.CharField(max_length=100, blank=True)
+    normaliser = models.CharField(max_length=20, choices=list(NORMALISER_NAMES.items()), default="basic")
     cluster_column = models.CharField(max_length=100, blank=True)
     weight_column = models.CharField(max_length=100, blank=True)
     visible_columns = models.JSONField(default=list, blank=True)
@@ -114,6 +122,7 @@ class Bounty(models.Model):
     # Facts of the prepared data: [{"name", "dtype"}], the labels, and per part the rows, files and hashes.
     schema = models.JSONField(default=list, editable=False)
     labels = models.JSONField(default=list, editable=False)
+    normaliser_version = models.CharField(max_length=200, blank=True, editable=False)
     parts = models.JSONField(default=dict, editable=False)
     base_model = models.JSONField(default=dict, editable=False)
 
@@ -157,6 +166,24 @@ class Bounty(models.Model):
         if self.closed_at or (self.closes_at and self.closes_at <= now):
             return "closed"
         return "upcoming" if self.opens_at and self.opens_at > now else "open"
+
+    @property
+    def is_speech(self) -> bool:
+        """Whether rows are utterances and errors are counted in words."""
+        return self.measure == "wer"
+
+    @property
+    def truth_columns(self) -> tuple[str, ...]:
+        """What the truth of a part says of each row, beside its counts: texts for reading."""
+        return sample_columns(self.measure)[:2]
+
+    @property
+    def truth_named(self) -> str:
+        return "references and hypotheses" if self.is_speech else "labels and predictions"
+
+    @property
+    def clusters_named(self) -> str:
+        return "speakers" if self.is_speech else "clusters"
 
     @property
     def is_prepared(self) -> bool:

@@ -7,7 +7,7 @@ import polars as pl
 from django.conf import settings
 
 from common.files import local_copy
-from fairness.rates import count_errors
+from fairness.normalise import version
 from fairness.splits import split_rows
 from fairness.tables import CheckedTable, TableError, check_bounty_table, read_table
 
@@ -18,6 +18,10 @@ from .sandbox import REJECTIONS, FeatureTable, Rejected, Sandbox, check_base_mod
 
 # The organiser's model must give the table's predictions, but for rows that rounding to float32 moves.
 REPRODUCED_SHARE = 0.999
+NO_RECOGNISER = (
+    "A bounty on word errors takes no model: a recogniser hears the recording, which is not in the table. "
+    "Go on without the model."
+)
 
 
 def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
@@ -33,8 +37,7 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
     except TableError as error:
         raise Rejected("bad_table", str(error)) from error
     base_model = check_model(bounty, upload, checked, sandbox)
-    counts = count_errors(bounty.measure, checked.y_true, checked.y_pred, checked.favourable)
-    truth = truth_frame(checked, counts.errors, counts.exposure)
+    truth = truth_frame(checked, bounty.truth_columns)
     parts = {}
     for code, name in enumerate(PARTS):
         # Shuffled, so that neither a row's place in the organiser's file nor its order tells anything.
@@ -49,6 +52,7 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
         "schema": [{"name": column.name, "dtype": column.dtype} for column in checked.schema],
         "labels": list(checked.labels),
         "favourable_label": checked.favourable or "",
+        "normaliser_version": version(bounty.normaliser) if bounty.is_speech else "",
         "random_state": seed,
         "parts": parts,
         "base_model": base_model,
@@ -57,13 +61,15 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
 
 def read_checked(bounty: Bounty, upload: TableUpload) -> CheckedTable:
     with local_copy(upload.table) as path:
-        frame = read_table(path, max_bytes=settings.TABLE_MAX_BYTES)
+        texts = (bounty.label_column, bounty.prediction_column) if bounty.is_speech else ()
+        frame = read_table(path, max_bytes=settings.TABLE_MAX_BYTES, as_text=texts)
     return check_bounty_table(
         frame,
         measure=bounty.measure,
         label=bounty.label_column,
         prediction=bounty.prediction_column,
         favourable=bounty.favourable_label or None,
+        normaliser=bounty.normaliser,
         cluster=bounty.cluster_column or None,
         weight=bounty.weight_column or None,
         visible=bounty.visible_columns or None,
@@ -75,6 +81,8 @@ def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sand
     """Run the organiser's own model, where there is one, in the sandbox like anybody's."""
     if not upload.model_file:
         return {}
+    if bounty.is_speech:
+        raise Rejected("model_not_taken", NO_RECOGNISER)
     with upload.model_file.open() as file:
         payload = file.read()
     table = FeatureTable(checked.features, checked.schema)
@@ -93,7 +101,8 @@ def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sand
 
 
 def error_facts(truth: pl.DataFrame) -> dict:
-    """A part's measured rate, its share of wrong predictions, and that of the best constant answer."""
+    """A part's measured rate and what it rests on; of labels also the shares the model and the best constant
+    answer get wrong."""
     facts = summary(truth)
     rates = {
         "rate": facts["measure"],
@@ -101,18 +110,18 @@ def error_facts(truth: pl.DataFrame) -> dict:
         "constant_error": facts["constant_error"],
     }
     return {
-        **{name: rate["rate"] for name, rate in rates.items()},
-        "intervals": {name: (rate["low"], rate["high"]) for name, rate in rates.items()},
+        **{name: rate and rate["rate"] for name, rate in rates.items()},
+        "intervals": {name: (rate["low"], rate["high"]) for name, rate in rates.items() if rate},
+        "uncounted": facts["rows"] - facts["measure"]["rows"],
+        "exposure": facts["measure"]["exposure"],
+        "clusters": facts["clusters"],
     }
 
 
-def truth_frame(checked: CheckedTable, errors: np.ndarray, exposure: np.ndarray) -> pl.DataFrame:
-    columns = {
-        "label": checked.y_true.astype(str),
-        "prediction": checked.y_pred.astype(str),
-        "errors": errors,
-        "exposure": exposure,
-    }
+def truth_frame(checked: CheckedTable, names: tuple[str, str]) -> pl.DataFrame:
+    """Label and prediction, or reference and hypothesis, by these names, and what is counted of them."""
+    columns = dict(zip(names, (checked.y_true.astype(str), checked.y_pred.astype(str)), strict=True))
+    columns |= {"errors": checked.errors, "exposure": checked.exposure}
     if checked.clusters is not None:
         columns["cluster"] = checked.clusters
     if checked.weights is not None:

@@ -92,17 +92,19 @@ def rule_help(bounty: Bounty) -> RuleHelp:
 
 
 def summary(truth: pl.DataFrame) -> dict:
-    """What `overview` says, of a part's labels and predictions before or after they are stored."""
+    """What `overview` says, of a part's truth before or after it is stored. Texts have no best constant."""
     evidence = evidence_of(truth)
     everyone = np.ones(truth.height, dtype=bool)
+    clusters = None if evidence.clusters is None else len(np.unique(evidence.clusters[evidence.exposed]))
+    facts = {"rows": truth.height, "clusters": clusters, "measure": asdict(rate_of(evidence, everyone))}
+    if "label" not in truth.columns:
+        return facts | {"model_error": None, "constant": None, "constant_error": None}
     label, prediction = truth["label"].to_numpy(), truth["prediction"].to_numpy()
     row_weights = pl.col("weight").sum() if "weight" in truth.columns else pl.len()
     constant = (
         truth.group_by("label").agg(n=row_weights).sort("n", "label", descending=[True, False])["label"][0]
     )
-    return {
-        "rows": truth.height,
-        "measure": asdict(rate_of(evidence, everyone)),
+    return facts | {
         "model_error": asdict(rate_of(plain_errors(evidence, prediction != label), everyone)),
         "constant": constant,
         "constant_error": asdict(rate_of(plain_errors(evidence, label != constant), everyone)),

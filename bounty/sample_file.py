@@ -1,6 +1,11 @@
-"""The public sample as a file: the visible columns, then what is true and what the model said."""
+"""The public sample as a file: the visible columns, then what is true and what the model said; of speech also
+how many words of each row are wrong, and how many were said."""
 
 import io
+
+import polars as pl
+
+from fairness.tables import sample_columns
 
 from .models import Bounty
 from .parts import FEATURES, TRUTH, sample_part
@@ -17,7 +22,8 @@ def etag(bounty: Bounty, format_name: str) -> str:
 def sample_file(bounty: Bounty, format_name: str) -> bytes:
     """Text cells are written as they are, so that a rule made on the file means the same on the server."""
     part = sample_part(bounty)
-    frame = part.features.hstack(part.truth.select("label", "prediction"))
+    truth = part.truth.select(sample_columns(bounty.measure))
+    frame = part.features.hstack(truth.with_columns(pl.selectors.float().cast(pl.Int64)))
     buffer = io.BytesIO()
     if format_name == "parquet":
         frame.write_parquet(buffer)

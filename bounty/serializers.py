@@ -10,7 +10,7 @@ from common.jobs import Job, Status
 from common.rest import ErrorSerializer, PageQuery, Strict, choice
 
 from . import intake, words
-from .models import PARTS, Bounty, Check, Submission
+from .models import NORMALISER_NAMES, PARTS, Bounty, Check, Submission
 from .parts import FEATURES, TRUTH
 from .sandbox.codes import REJECTIONS
 
@@ -83,9 +83,10 @@ class PartsSerializer(serializers.Serializer):
 
 
 class SampleFactsSerializer(serializers.Serializer):
-    """The measured rate on the public sample, and the share of wrong answers of model and best constant."""
+    """The measured rate on the public sample, and the share of wrong answers of model and best constant: null
+    where the measure is `wer`."""
 
-    rate = serializers.FloatField(allow_null=True)
+    rate = serializers.FloatField(allow_null=True, help_text="Of words it can exceed 1.")
     model_error = serializers.FloatField(allow_null=True)
     constant_error = serializers.FloatField(allow_null=True)
 
@@ -112,7 +113,13 @@ class BountyRowSerializer(serializers.ModelSerializer):
 
 class BountySerializer(BountyRowSerializer):
     columns = ColumnSerializer(source="schema", many=True)
-    labels = serializers.ListField(child=serializers.CharField())
+    labels = serializers.ListField(
+        child=serializers.CharField(), help_text="Empty where the measure is `wer`."
+    )
+    normaliser = serializers.SerializerMethodField(
+        help_text="What texts go through before words are compared; null for labels."
+    )
+    normaliser_version = serializers.SerializerMethodField(help_text="Null for labels.")
     group_columns = serializers.ListField(child=serializers.CharField())
     group_formats = serializers.ListField(child=serializers.CharField())
     level = serializers.FloatField(help_text="What each verdict is judged at: alpha / verdict_cap.")
@@ -130,6 +137,8 @@ class BountySerializer(BountyRowSerializer):
             "system",
             "favourable_label",
             "labels",
+            "normaliser",
+            "normaliser_version",
             "columns",
             "group_columns",
             "group_formats",
@@ -147,6 +156,14 @@ class BountySerializer(BountyRowSerializer):
             "sample",
             "quota",
         )
+
+    @extend_schema_field(serializers.ChoiceField(list(NORMALISER_NAMES), allow_null=True))
+    def get_normaliser(self, bounty: Bounty) -> str | None:
+        return bounty.normaliser if bounty.is_speech else None
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_normaliser_version(self, bounty: Bounty) -> str | None:
+        return bounty.normaliser_version if bounty.is_speech and bounty.is_prepared else None
 
     @extend_schema_field(PartsSerializer(allow_null=True))
     def get_parts(self, bounty: Bounty) -> dict | None:
@@ -282,7 +299,7 @@ class ComparisonSerializer(serializers.Serializer):
     sample_rows = serializers.IntegerField()
     sample_share = serializers.FloatField()
     rows = serializers.IntegerField(help_text="Rows of the group that count for the measure.")
-    exposure = serializers.FloatField()
+    exposure = serializers.FloatField(help_text="How often the mistake could have happened: rows, or words.")
     errors = serializers.FloatField()
     rate = serializers.FloatField(allow_null=True)
     rest_rate = serializers.FloatField(allow_null=True)

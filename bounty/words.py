@@ -17,7 +17,8 @@ VERDICTS = {
     ),
     "too_little_exposure": (
         "The group, or everyone else, is too small: as few hidden rows as these hold too few that count.",
-        "Name a larger group. Only rows in which the mistake could happen count.",
+        "Name a larger group. Only rows in which the mistake could happen count; where several rows belong "
+        "to one person, at least 20 people are needed on each side.",
     ),
 }
 FAILED = (

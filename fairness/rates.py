@@ -4,11 +4,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 from numpy.typing import ArrayLike, NDArray
+
+from fairness.normalise import normalise
+from fairness.wer import count_words
 
 Floats = NDArray[np.float64]
 
-MEASURES = ("error", "false_rejection", "false_acceptance")
+MEASURES = ("error", "false_rejection", "false_acceptance", "wer")
+ONE_SIDED = ("false_rejection", "false_acceptance")
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,13 @@ class Counts:
     exposure: Floats
 
 
-def count_errors(measure: str, y_true: ArrayLike, y_pred: ArrayLike, favourable: str | None = None) -> Counts:
+def count_errors(
+    measure: str,
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    favourable: str | None = None,
+    normaliser: str = "none",
+) -> Counts:
     """Count each row's errors and exposure under a measure, so that its rate is sum(errors) / sum(exposure).
 
     - error: wrong predictions out of all rows.
@@ -27,25 +38,36 @@ def count_errors(measure: str, y_true: ArrayLike, y_pred: ArrayLike, favourable:
       (1 - equal opportunity's true positive rate; Hardt, Price and Srebro 2016).
     - false_acceptance: rows given the favourable label without deserving it, out of those that do not deserve
       it.
+    - wer: words substituted, deleted and inserted between a reference and a hypothesis, out of the words of
+      the reference, once the `normaliser` has been over both. It can exceed 1. A reference without words has
+      exposure 0, so what was written for it counts as no error: insertions into silence are no share of words
+      said, and whether a row takes part must not depend on what the system made of it.
 
-    `y_true` and `y_pred` are label strings of equal length n. Both results are 0 or 1 per row: errors 0 is a
-    right prediction or a row outside the measure, exposure 0 a row outside the measure.
-    Raises ValueError for an unknown measure, for unequal lengths, and without the favourable label where the
-    measure needs one.
+    `y_true` and `y_pred` are label strings of equal length n (for wer references and hypotheses, None for an
+    empty one). Both results are 0 or 1 per row, for wer whole numbers of words: errors 0 is a right
+    prediction or a row outside the measure, exposure 0 a row outside the measure.
+    Raises ValueError for an unknown measure or normaliser, for unequal lengths, and without the favourable
+    label where the measure needs one.
 
     >>> counts = count_errors("false_rejection", ["yes", "yes", "no"], ["yes", "no", "no"], favourable="yes")
     >>> counts.errors.tolist(), counts.exposure.tolist()
     ([0.0, 1.0, 0.0], [1.0, 1.0, 0.0])
+    >>> said, written = ["One, two.", "yes", ""], ["one too", "oh yes yes", "hm"]
+    >>> counts = count_errors("wer", said, written, normaliser="basic")
+    >>> counts.errors.tolist(), counts.exposure.tolist()
+    ([1.0, 2.0, 0.0], [2.0, 1.0, 0.0])
     """
     if measure not in MEASURES:
         raise ValueError(f"Unknown measure '{measure}': choose one of {', '.join(MEASURES)}.")
-    if measure != "error" and favourable is None:
+    if measure in ONE_SIDED and favourable is None:
         raise ValueError(f"The measure {measure} needs the favourable label.")
     true, predicted = _labels(y_true), _labels(y_pred)
     if true.shape != predicted.shape:
         raise ValueError(
             f"There are {len(true)} labels and {len(predicted)} predictions: give one of each a row."
         )
+    if measure == "wer":
+        return _word_errors(true, predicted, normaliser)
     if measure == "error":
         return Counts((true != predicted).astype(np.float64), np.ones(len(true)))
     accepted = predicted == favourable
@@ -54,6 +76,17 @@ def count_errors(measure: str, y_true: ArrayLike, y_pred: ArrayLike, favourable:
     else:
         exposed, wrong = true != favourable, accepted
     return Counts((exposed & wrong).astype(np.float64), exposed.astype(np.float64))
+
+
+def _word_errors(references: NDArray[Any], hypotheses: NDArray[Any], normaliser: str) -> Counts:
+    said, written = (
+        normalise(pl.Series(texts.tolist(), dtype=pl.String), normaliser).to_list()
+        for texts in (references, hypotheses)
+    )
+    counts = count_words(said, written)
+    errors = counts.substitutions + counts.deletions + counts.insertions
+    exposure = counts.words.astype(np.float64)
+    return Counts(np.where(exposure > 0, errors, 0).astype(np.float64), exposure)
 
 
 def _labels(values: ArrayLike) -> NDArray[Any]:

@@ -1,8 +1,13 @@
 """Splitting a bounty's rows once into public sample, leaderboard half and final half.
 
 Rows that belong together stay together: the rows of one cluster, and rows with identical features (else a
-participant could look a hidden row up in the sample). Within that, every combination of label and prediction
-is spread over the parts in the same shares.
+participant could look a hidden row up in the sample). Of speech only the clusters do: there the features tell
+who spoke, where and into what, and many speakers share them, so that they give no row away, while rows joined
+by them would put a whole accent on one side.
+
+Within that, every combination of label and prediction is spread over the parts in the same shares; of speech,
+within each declared group, the rows without an error, with fewer errors a word than the median of those that
+have any, with more, and without a word. A group is proven by its speakers; chance would leave some too few.
 """
 
 from dataclasses import dataclass
@@ -17,6 +22,9 @@ from fairness.columns import TableError
 from fairness.tables import CheckedTable
 
 SAMPLE, LEADERBOARD, FINAL = 0, 1, 2
+UNITS_A_STRATUM = (
+    20  # blocks that stay together, on average, in a combination of groups that is spread evenly
+)
 PARTS = ("public sample", "leaderboard half", "final half")
 
 Ints = npt.NDArray[np.int64]
@@ -30,8 +38,8 @@ def split_rows(
 
     sample_share and leaderboard_share: shares of all rows, above 0 and together below 1; the final half is
     what is left. Rows are shuffled by `seed`; the same table, shares and seed give the same parts. Without
-    clusters and repeated rows each part is within two rows of its share, in all and within every combination
-    of label and prediction; otherwise within about the largest block of rows that stay together.
+    clusters and repeated rows each part is within two rows of its share, in all and within every stratum (a
+    combination of label and prediction); otherwise within about the largest block of rows that stay together.
 
     Raises ValueError for shares that cannot be, TableError when a part would be empty.
 
@@ -45,16 +53,45 @@ def split_rows(
     if not (np.isfinite(shares).all() and (shares > 1e-9).all()):
         raise ValueError("The shares of sample and leaderboard must be above 0 and together below 1.")
     units = _units(checked)
-    strata = _codes(pl.DataFrame({"y": checked.y_true.tolist(), "p": checked.y_pred.tolist()}))
-    parts = _assign(units, strata, shares, np.random.default_rng(seed))[units].astype(np.int8)
+    parts = _assign(units, _strata(checked, units), shares, np.random.default_rng(seed))[units].astype(
+        np.int8
+    )
     sizes = np.bincount(parts, minlength=3)
     if not sizes.all():
         raise TableError(
             f"The {PARTS[int(np.argmin(sizes))]} would be empty: {len(parts):,} rows in {units.max() + 1:,} "
-            "blocks that stay together (a cluster, or rows with identical visible columns). Show more "
-            "columns, add rows or change the shares."
+            f"blocks that stay together ({_BLOCKS[checked.labels != ()]}, add rows or change the shares."
         )
     return parts
+
+
+_BLOCKS = {
+    True: "a cluster, or rows with identical visible columns). Show more columns",
+    False: "a speaker). Add speakers",
+}
+
+
+def _strata(checked: CheckedTable, units: Ints) -> Ints:
+    """The stratum of each row: its label and prediction, or of texts its errors a word and its groups."""
+    if checked.labels:
+        return _codes(pl.DataFrame({"y": checked.y_true.tolist(), "p": checked.y_pred.tolist()}))
+    spoken = checked.exposure > 0
+    rate = np.divide(checked.errors, checked.exposure, out=np.full(spoken.size, -1.0), where=spoken)
+    wrong = rate[rate > 0]
+    middle = float(np.median(wrong)) if wrong.size else 0.0
+    level = pl.Series("level", np.searchsorted([-0.5, 0, middle], rate))
+    return _codes(pl.DataFrame([level.cast(pl.Int64), *_balanced(checked, units)]))
+
+
+def _balanced(checked: CheckedTable, units: Ints) -> list[pl.Series]:
+    """The declared groups that are spread too, in their order, while their combinations stay large."""
+    most = (units.max() + 1) // UNITS_A_STRATUM
+    chosen: list[pl.Series] = []
+    for place, name in enumerate(checked.groups):
+        wider = [*chosen, checked.features.get_column(name).alias(str(place))]
+        if pl.DataFrame(wider).n_unique() <= most:
+            chosen = wider
+    return chosen
 
 
 def _codes(frame: pl.DataFrame) -> Ints:
@@ -68,6 +105,9 @@ def _codes(frame: pl.DataFrame) -> Ints:
 
 def _units(checked: CheckedTable) -> Ints:
     """The block each row stays in: rows joined, directly or by others, by cluster or identical features."""
+    if not checked.labels:
+        rows = np.arange(checked.features.height)
+        return rows if checked.clusters is None else _codes(pl.DataFrame({"cluster": checked.clusters}))
     same = _codes(checked.features)
     if checked.clusters is None:
         return same

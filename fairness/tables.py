@@ -31,7 +31,7 @@ from fairness.delimited import read_csv
 from fairness.encodings import detect, utf8_copy
 from fairness.jsonlines import is_json, read_json_lines
 from fairness.parquet import MAGIC, read_parquet
-from fairness.rates import MEASURES
+from fairness.rates import MEASURES, ONE_SIDED, Floats, count_errors
 
 __all__ = [
     "CheckedTable",
@@ -50,7 +50,9 @@ MAX_ROWS = 10_000_000
 MAX_CELLS = 200_000_000
 MAX_CLASSES = 20
 MAX_LABEL = 200
-RESERVED = ("label", "prediction")  # the public sample carries these beside the visible columns
+# What the public sample carries beside the visible columns, the texts first.
+LABEL_COLUMNS = ("label", "prediction")
+SPEECH_COLUMNS = ("reference", "hypothesis", "errors", "exposure")
 
 Labels = npt.NDArray[np.object_]
 
@@ -60,19 +62,23 @@ class CheckedTable:
     """A bounty's table of n rows, ready to be split and scored.
 
     features: the visible columns in the order asked for, Float64 or String, null where missing; schema:
-    their names and kinds; y_true, y_pred: object[n] of canonical label texts; clusters: int64[n] codes 0, 1,
-    ... or None; weights: float64[n], none negative, or None; favourable: one of labels, or None; labels: the
-    distinct labels in order, numbers by size.
+    their names and kinds; y_true, y_pred: object[n] of canonical label texts, or of references and hypotheses
+    as written, "" where empty; errors, exposure: float64[n], the measure's counts; clusters: int64[n] codes
+    0, 1, ... or None; weights: float64[n], none negative, or None; favourable: one of labels, or None;
+    labels: the distinct labels in order, numbers by size, none for texts; groups: the described columns.
     """
 
     features: pl.DataFrame
     schema: Schema
     y_true: Labels
     y_pred: Labels
+    errors: Floats
+    exposure: Floats
     clusters: npt.NDArray[np.int64] | None
     weights: npt.NDArray[np.float64] | None
     favourable: str | None
     labels: tuple[str, ...]
+    groups: tuple[str, ...]
 
 
 def read_table(
@@ -155,6 +161,15 @@ def canonical_labels(values: pl.Series | npt.NDArray[np.generic] | Sequence[obje
     return texts.to_numpy().astype(object)
 
 
+def sample_columns(measure: str) -> tuple[str, ...]:
+    """What a bounty's public sample carries beside the visible columns.
+
+    >>> sample_columns("error"), sample_columns("wer")[:2]
+    (('label', 'prediction'), ('reference', 'hypothesis'))
+    """
+    return SPEECH_COLUMNS if measure == "wer" else LABEL_COLUMNS
+
+
 def check_bounty_table(
     frame: pl.DataFrame,
     *,
@@ -162,41 +177,57 @@ def check_bounty_table(
     label: str,
     prediction: str,
     favourable: object = None,
+    normaliser: str = "none",
     cluster: str | None = None,
     weight: str | None = None,
     visible: Sequence[str] | None = None,
     groups: Sequence[str] = (),
 ) -> CheckedTable:
-    """The table of a bounty, checked and cut into features and hidden columns.
+    """The table of a bounty, checked, counted, and cut into features and hidden columns.
 
-    frame: as from `read_table`; measure: one of MEASURES; favourable: the label that is the good outcome,
-    needed by the two one-sided measures; visible: the columns participants see, by default all but label,
-    prediction, cluster and weight; groups: visible columns to describe. Raises TableError for anything the
-    table's author must mend, ValueError for an unknown measure.
+    frame: as from `read_table`, for wer with label and prediction read as text; measure: one of MEASURES;
+    label, prediction: for wer the reference and the hypothesis, either of which may be empty in a row;
+    favourable: the label that is the good outcome, needed by the two one-sided measures; normaliser: for wer,
+    one of `fairness.normalise.NORMALISERS`; visible: the columns participants see, by default all but label,
+    prediction, cluster and weight; groups: visible columns to describe.
+
+    For wer without a cluster column, rows alike in the visible columns and both texts are one cluster: they
+    may well be one recording, and are kept on one side of a split. Raises TableError for anything the table's
+    author must mend, ValueError for an unknown measure or normaliser.
     """
     if measure not in MEASURES:
         raise ValueError(f"unknown measure: {measure}")
     if frame.is_empty():
         raise TableError("The table has no rows.")
     check_names(frame.columns)
-    hidden = _check_roles(
-        frame, {"label": label, "prediction": prediction, "cluster": cluster, "weight": weight}
-    )
-    columns = _check_visible(frame, visible, groups, hidden)
-    y_true = _labels(frame.get_column(label))
-    y_pred = _labels(frame.get_column(prediction))
-    labels = _check_labels(y_true, measure, label)
-    _check_predictions(y_pred, labels, prediction)
+    beside = sample_columns(measure)
+    roles = {beside[0]: label, beside[1]: prediction, "cluster": cluster, "weight": weight}
+    columns = _check_visible(frame, visible, groups, _check_roles(frame, roles), beside)
+    truth = _texts if measure == "wer" else _label_pairs
+    y_true, y_pred, labels = truth(frame.get_column(label), frame.get_column(prediction), measure)
+    good = _favourable(favourable, labels, measure)
+    counts = count_errors(measure, y_true, y_pred, good, normaliser)
+    if measure == "wer" and not counts.exposure.any():
+        raise TableError(
+            f"The reference column {shown(label)} holds no words, so no error rate can be counted on it. "
+            "It must hold what was said."
+        )
     features = pl.DataFrame([_settled(frame.get_column(name)) for name in columns])
+    clusters = None if cluster is None else _clusters(_settled(frame.get_column(cluster)))
+    if cluster is None and measure == "wer":
+        clusters = _repeats(features, y_true, y_pred)
     return CheckedTable(
         features=features,
         schema=schema_of(features),
         y_true=y_true,
         y_pred=y_pred,
-        clusters=None if cluster is None else _clusters(_settled(frame.get_column(cluster))),
+        errors=counts.errors,
+        exposure=counts.exposure,
+        clusters=clusters,
         weights=None if weight is None else _weights(_settled(frame.get_column(weight))),
-        favourable=_favourable(favourable, labels, measure),
+        favourable=good,
         labels=labels,
+        groups=tuple(groups),
     )
 
 
@@ -214,7 +245,11 @@ def _check_roles(frame: pl.DataFrame, roles: dict[str, str | None]) -> dict[str,
 
 
 def _check_visible(
-    frame: pl.DataFrame, visible: Sequence[str] | None, groups: Sequence[str], hidden: dict[str, str]
+    frame: pl.DataFrame,
+    visible: Sequence[str] | None,
+    groups: Sequence[str],
+    hidden: dict[str, str],
+    reserved: Sequence[str],
 ) -> list[str]:
     columns = [name for name in frame.columns if name not in hidden] if visible is None else list(visible)
     if not columns:
@@ -223,7 +258,7 @@ def _check_visible(
     for place, name in enumerate(columns):
         if name in hidden:
             raise TableError(f"Column {shown(name)} is the {hidden[name]}; it cannot be visible.")
-        if name.lower() in RESERVED:
+        if name.lower() in reserved:
             raise TableError(
                 f"A visible column cannot be called {shown(name)}: the public sample has a column of that "
                 "name. Rename it."
@@ -247,17 +282,52 @@ def _labels(column: pl.Series) -> Labels:
     return canonical_labels(column, column.name)
 
 
+def _texts(
+    reference: pl.Series, hypothesis: pl.Series, measure: str
+) -> tuple[Labels, Labels, tuple[str, ...]]:
+    """References and hypotheses as written, "" where empty; texts have no list of labels."""
+    for column in (reference, hypothesis):
+        if column.dtype not in (pl.String, pl.Null):
+            raise TableError(f"Column {shown(column.name)} holds numbers; for {measure} it must hold text.")
+    said, written = (column.cast(pl.String).fill_null("") for column in (reference, hypothesis))
+    if not (written.str.strip_chars() != "").any():
+        raise TableError(
+            f"The hypothesis column {shown(written.name)} is empty in every row. It must hold what the "
+            "system wrote; only where it wrote nothing may a row be empty."
+        )
+    return said.to_numpy().astype(object), written.to_numpy().astype(object), ()
+
+
+def _label_pairs(
+    label: pl.Series, prediction: pl.Series, measure: str
+) -> tuple[Labels, Labels, tuple[str, ...]]:
+    """Labels and predictions in their canonical texts, and the distinct labels."""
+    y_true, y_pred = _labels(label), _labels(prediction)
+    labels = _check_labels(y_true, measure, label.name)
+    _check_predictions(y_pred, labels, prediction.name)
+    return y_true, y_pred, labels
+
+
+def _repeats(features: pl.DataFrame, *texts: Labels) -> npt.NDArray[np.int64] | None:
+    """One code for rows that are alike in everything; None where no two are."""
+    parts = [pl.Series(text.tolist(), dtype=pl.String) for text in texts]
+    alike = {"features": features.hash_rows(seed=0)} | {str(place): part for place, part in enumerate(parts)}
+    hashes = pl.DataFrame(alike).hash_rows(seed=0)
+    return None if hashes.n_unique() == hashes.len() else _ranks(hashes)
+
+
 def _check_labels(y_true: Labels, measure: str, label: str) -> tuple[str, ...]:
     """The distinct labels in order: exactly two for a one-sided rate, 2 to MAX_CLASSES for errors."""
     found = pl.Series(y_true.tolist(), dtype=pl.String).value_counts(sort=False, name="n")
     labels = tuple(sorted(found.to_series(0).to_list(), key=_label_order))
     if len(labels) == 1:
         raise TableError(f"Column {shown(label)} holds only {shown(labels[0])}; two labels are needed.")
-    limit = MAX_CLASSES if measure == "error" else 2
+    limit = 2 if measure in ONE_SIDED else MAX_CLASSES
     if len(labels) > limit:
         least = min(found.iter_rows(), key=lambda pair: (pair[1], pair[0]))[0]
         row = file_row(int(np.argmax(y_true == least)))
-        allowed = f"at most {limit}" if measure == "error" else f"exactly two for {measure.replace('_', ' ')}"
+        exact = f"exactly two for {measure.replace('_', ' ')}"
+        allowed = exact if measure in ONE_SIDED else f"at most {limit}"
         raise TableError(
             f"Column {shown(label)} holds {len(labels):,} different labels; it may hold {allowed}. "
             f"The rarest, {shown(least)}, first stands in row {row}."
@@ -282,6 +352,8 @@ def _check_predictions(y_pred: Labels, labels: tuple[str, ...], prediction: str)
 
 
 def _favourable(favourable: object, labels: tuple[str, ...], measure: str) -> str | None:
+    if measure == "wer":
+        return None
     if favourable is None or favourable == "":
         if measure == "error":
             return None
@@ -301,6 +373,10 @@ def _clusters(column: pl.Series) -> npt.NDArray[np.int64]:
     row = first_row(column.is_null())
     if row is not None:
         raise TableError(f"Row {row} of the cluster column {shown(column.name)} is empty.")
+    return _ranks(column)
+
+
+def _ranks(column: pl.Series) -> npt.NDArray[np.int64]:
     return (column.rank("dense").cast(pl.Int64) - 1).to_numpy()
 
 

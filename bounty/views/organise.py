@@ -73,6 +73,7 @@ def manage(request: HttpRequest, slug: str) -> HttpResponse:
             {"column": name, "rows": rates_by_group(bounty, name).table}
             for name in (bounty.group_columns if bounty.is_prepared else ())
         ],
+        "too_few_speakers": drafts.too_few_speakers(bounty),
         "verdicts_used": bounty.submissions.using_verdicts().count(),
         "team_count": bounty.teams.filter(submissions__isnull=False).distinct().count(),
         "accepted_count": bounty.submissions.filter(accepted=True).count(),

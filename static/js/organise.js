@@ -1,5 +1,5 @@
-// The organiser's form: the address follows the title, a column with a role is not shown, the parts' rows and
-// the level of a verdict are counted while one types.
+// The organiser's form: the address follows the title, columns are called by the measure's words, a column with a
+// role is not shown, the parts' rows and the level of a verdict are counted while one types.
 (() => {
   const form = document.querySelector("form[data-organise]");
   const field = (name) => form.elements[name];
@@ -25,9 +25,27 @@
   const source = document.getElementById("table-preview");
   if (!source) return;
   const table = JSON.parse(source.textContent);
-  const roles = { label_column: "label", prediction_column: "prediction", cluster_column: "cluster", weight_column: "weight" };
+  const wordings = JSON.parse(document.getElementById("wordings").textContent);
+  const ROLES = {
+    labels: { label_column: "label", prediction_column: "prediction", cluster_column: "cluster", weight_column: "weight" },
+    speech: { label_column: "reference", prediction_column: "hypothesis", cluster_column: "speaker", weight_column: "weight" },
+  };
+  const kind = () => (field("measure").value === "wer" ? "speech" : "labels");
+
+  const showWords = () => {
+    for (const part of form.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== kind();
+    const warning = form.querySelector("[data-no-speaker]");
+    warning.hidden = warning.hidden || field("cluster_column").value !== "";
+    for (const [name, words] of Object.entries(wordings)) {
+      const [label, help] = words[kind()];
+      const { id } = field(name);
+      form.querySelector(`label[for="${id}"]`).firstChild.data = `${label} `;
+      document.getElementById(`${id}_help`).textContent = help;
+    }
+  };
 
   const showRoles = () => {
+    const roles = ROLES[kind()];
     const roleOf = Object.fromEntries(Object.entries(roles).map(([name, role]) => [field(name).value, role]));
     for (const row of form.querySelectorAll("[data-column]")) {
       const role = roleOf[row.dataset.column];
@@ -63,6 +81,7 @@
   };
 
   const show = () => {
+    showWords();
     showRoles();
     showParts();
     showLevel();

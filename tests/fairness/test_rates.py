@@ -24,8 +24,25 @@ def test_it_counts_each_measure_on_a_table_worked_by_hand(measure, errors, expos
     assert counts.errors.dtype == counts.exposure.dtype == np.float64
 
 
-def test_the_hand_worked_table_covers_every_measure():
-    assert set(MEASURES) == {"error", "false_rejection", "false_acceptance"}
+SAID = ["The cat sat.", "Yes", "it's", "...", None, "a b c"]
+WRITTEN = ["the cat sat down", None, "its", "um", "uh um", "a c"]
+
+
+@pytest.mark.parametrize(
+    ("normaliser", "errors", "exposure"),
+    [("none", [3, 1, 1, 1, 0, 1], [3, 1, 1, 1, 0, 3]), ("basic", [1, 1, 1, 0, 0, 1], [3, 1, 1, 0, 0, 3])],
+)
+@pytest.mark.parametrize("kind", [list, lambda x: np.array(x, dtype=object), pl.Series])
+def test_it_counts_word_errors_on_texts_worked_by_hand(normaliser, errors, exposure, kind):
+    """What is written where no word was said is no error: such a row takes no part."""
+    counts = count_errors("wer", kind(SAID), kind(WRITTEN), normaliser=normaliser)
+    assert counts.errors.tolist() == errors
+    assert counts.exposure.tolist() == exposure
+    assert counts.errors.dtype == counts.exposure.dtype == np.float64
+
+
+def test_the_hand_worked_tables_cover_every_measure():
+    assert set(MEASURES) == {"error", "false_rejection", "false_acceptance", "wer"}
 
 
 @pytest.mark.parametrize(
@@ -33,6 +50,7 @@ def test_the_hand_worked_table_covers_every_measure():
     [
         (("accuracy", ["a"], ["a"]), "Unknown measure 'accuracy'"),
         (("false_rejection", ["a"], ["a"]), "needs the favourable label"),
+        (("wer", ["a"], ["a"], None, "french"), "french"),
         (("error", ["a", "b"], ["a"]), "2 labels and 1 predictions"),
         (("error", [["a"]], [["a"]]), "one column each"),
     ],

@@ -110,6 +110,78 @@ def test_a_part_that_would_be_empty():
         split(table(100, clusters=1))
 
 
+def speech(
+    speakers: int = 400, rows: int = 8, *, who: bool = True, groups: tuple[str, ...] = (), seed: int = 0
+) -> CheckedTable:
+    """Utterances of five words; every fourth speaker has an accent, and all rows of an accent look alike."""
+    rng = np.random.default_rng(seed)
+    speaker = np.repeat(np.arange(speakers), rows)
+    wrong = rng.binomial(5, rng.uniform(0, 0.4, speakers)[speaker])
+    frame = pl.DataFrame(
+        {
+            "accent": np.where(speaker % 4 == 0, "some", "none"),
+            "said": ["a b c d e" if place % 10 else "" for place in range(speaker.size)],
+            "written": [" ".join("x" * n + "abcde"[n:]) for n in wrong.tolist()],
+            "who": speaker,
+        }
+    )
+    return check_bounty_table(
+        frame,
+        measure="wer",
+        label="said",
+        prediction="written",
+        cluster="who" if who else None,
+        visible=["accent"],
+        groups=groups,
+    )
+
+
+def test_speakers_stay_whole_although_they_look_alike():
+    checked = speech()
+    parts = split(checked)
+    assert pd.Series(parts).groupby(checked.clusters).nunique().max() == 1
+    assert np.abs(np.bincount(parts) - 3_200 * np.array([0.2, 0.45, 0.35])).max() <= 8
+
+
+def test_word_errors_are_spread_over_the_parts_alike():
+    checked = speech()
+    parts = split(checked)
+    rates = np.bincount(parts, checked.errors) / np.bincount(parts, checked.exposure)
+    assert np.ptp(rates) < 0.03 < np.ptp(np.bincount(checked.clusters, checked.errors))
+    silent = np.bincount(parts, checked.exposure == 0) / np.bincount(parts)
+    assert np.ptp(silent) < 0.02
+
+
+def test_declared_groups_of_speakers_have_their_share_of_every_part():
+    checked = speech(groups=("accent",))
+    some = checked.features["accent"].to_numpy() == "some"
+    for seed in range(5):
+        speakers = pd.Series(checked.clusters[some]).groupby(split(checked, seed=seed)[some]).nunique()
+        assert np.abs(speakers - 100 * np.array([0.2, 0.45, 0.35])).max() <= 2
+
+
+def test_groups_too_many_to_spread_are_left_to_chance():
+    checked = speech(30, groups=("accent",))
+    assert np.bincount(split(checked)).sum() == 240
+
+
+def test_of_unnamed_speakers_only_repeated_rows_stay_together():
+    checked = speech(who=False)
+    parts = split(checked)
+    alike = pd.DataFrame({"x": checked.features["accent"], "y": checked.y_true, "p": checked.y_pred})
+    block = alike.groupby(["x", "y", "p"]).ngroup()
+    assert pd.Series(parts).groupby(block).nunique().max() == 1
+    assert pd.Series(checked.clusters).groupby(block).nunique().max() == 1
+    assert block.nunique() == np.unique(checked.clusters).size
+
+
+def test_a_table_of_too_few_speakers_says_so():
+    with pytest.raises(
+        TableError, match=r"16 rows in 2 blocks that stay together \(a speaker\). Add speakers"
+    ):
+        split(speech(2))
+
+
 def test_a_million_rows_are_split_evenly():
     checked = table(1_000_000, clusters=300_000)
     parts = split(checked)

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.text import slugify
 
 from bounty import drafts, evaluation, intake
-from bounty.models import PARTS, Bounty, Status, TableUpload
+from bounty.models import NORMALISER_NAMES, PARTS, Bounty, Status, TableUpload
 from bounty.sandbox import Sandbox
 
 POLL_SECONDS = 0.5
@@ -28,8 +28,12 @@ REFUSED = "{detail} The draft is kept: {slug}."
 # Options that are settings of the bounty by another name or the same one: (option, setting, keywords).
 OPTIONS = (
     ("title", "title", {"required": True}),
-    ("label", "label_column", {"required": True, "metavar": "COLUMN"}),
-    ("prediction", "prediction_column", {"required": True, "metavar": "COLUMN"}),
+    ("label", "label_column", {"required": True, "metavar": "COLUMN", "help": "for wer the reference"}),
+    (
+        "prediction",
+        "prediction_column",
+        {"required": True, "metavar": "COLUMN", "help": "for wer the hypothesis"},
+    ),
     ("slug", "slug", {"help": "from the title where it is left out"}),
     ("summary", "summary", {}),
     ("description", "description", {"help": "Markdown, or @FILE"}),
@@ -38,7 +42,12 @@ OPTIONS = (
     ("system", "system", {}),
     ("measure", "measure", {"choices": [name for name, _ in Bounty._meta.get_field("measure").choices]}),
     ("favourable", "favourable_label", {"metavar": "LABEL"}),
-    ("cluster", "cluster_column", {"metavar": "COLUMN"}),
+    (
+        "normaliser",
+        "normaliser",
+        {"choices": list(NORMALISER_NAMES), "help": "for wer: what texts go through (basic)"},
+    ),
+    ("cluster", "cluster_column", {"metavar": "COLUMN", "help": "for wer the speaker"}),
     ("weight", "weight_column", {"metavar": "COLUMN"}),
     ("visible", "visible_columns", {"nargs": "+", "metavar": "COLUMN"}),
     ("groups", "group_columns", {"nargs": "+", "metavar": "COLUMN"}),

@@ -32,9 +32,8 @@ class Command(BaseCommand):
             raise CommandError(f"{to} exists already. Name a new folder.") from error
         bounty = submission.bounty
         rows = parts.leaderboard_rows(bounty)
-        parts.part(bounty, "leaderboard").truth.drop("label", "prediction").write_parquet(
-            to / "truth.parquet"
-        )
+        truth = parts.part(bounty, "leaderboard").truth
+        truth.drop(bounty.truth_columns).write_parquet(to / "truth.parquet")
         earlier = bounty.submissions.filter(accepted=True, pk__lt=find).order_by("id")
         names = ["mask.npy", *(f"earlier-{accepted.pk:08d}.npy" for accepted in earlier)]
         for name, judged in zip(names, [submission, *earlier.select_related("masks")], strict=True):
