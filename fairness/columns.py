@@ -147,7 +147,7 @@ def settle_text(column: pl.Series, top: int = 2) -> pl.Series:
     numbers = values.cast(pl.Float64, strict=False)
     if numbers.null_count() or _is_identifier(values, numbers):
         return column
-    return _finite(column.cast(pl.Float64, strict=False), top)
+    return _finite(column.cast(pl.Float64, strict=False).fill_nan(None), top)
 
 
 def settle_written(column: pl.Series, top: int = 2) -> pl.Series:
