@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from fairness.rates import MEASURES, count_errors
+from fairness.normalise import NORMALISERS
+from fairness.rates import MEASURES
 from fairness.rescore import read_evidence, read_mask
 from fairness.slices.search import QUALITIES, search_slices
-from fairness.tables import check_bounty_table, read_table
+from fairness.tables import check_bounty_table, read_table, sample_columns
 from fairness.verdict import judge_find
 
 BAD_INPUT = 2
@@ -42,20 +43,22 @@ def _rescore(options: argparse.Namespace) -> None:
 
 
 def _slices(options: argparse.Namespace) -> None:
+    texts = (options.label, options.prediction) if options.measure == "wer" else ()
+    frame = read_table(options.file, as_text=texts)
     table = check_bounty_table(
-        read_table(options.file),
+        frame,
         measure=options.measure,
         label=options.label,
         prediction=options.prediction,
         favourable=options.favourable,
+        normaliser=options.normaliser,
         weight=options.weight,
-        visible=options.columns,
+        visible=options.columns or _searched(frame.columns, options),
     )
-    counts = count_errors(options.measure, table.y_true, table.y_pred, table.favourable)
     found = search_slices(
         table.features,
-        counts.errors,
-        counts.exposure,
+        table.errors,
+        table.exposure,
         weights=table.weights,
         depth=options.depth,
         bins=options.bins,
@@ -70,6 +73,12 @@ def _slices(options: argparse.Namespace) -> None:
     for one in found:
         shares = " ".join(f"{share:8.2%}" for share in (one.rate, one.rest_rate, one.gap, one.group_weight))
         print(f"{one.rows:9,} {shares}  {one.rule}")
+
+
+def _searched(columns: list[str], options: argparse.Namespace) -> list[str]:
+    """All columns but those with a role and, in a public sample, those that stand beside the visible ones."""
+    taken = {options.label, options.prediction, options.weight, *sample_columns(options.measure)[2:]}
+    return [name for name in columns if name not in taken]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -105,10 +114,15 @@ def _add_slices(slices: argparse.ArgumentParser) -> None:
         "Print the slices whose rate is furthest above the overall one. They prove nothing yet."
     )
     slices.add_argument("file", type=Path, metavar="FILE", help="CSV or Parquet")
-    slices.add_argument("--label", required=True, help="the column of true labels")
-    slices.add_argument("--prediction", required=True, help="the column of the model's predictions")
+    slices.add_argument("--label", required=True, help="the column of true labels, or of references")
+    slices.add_argument(
+        "--prediction", required=True, help="the column of the model's predictions, or of hypotheses"
+    )
     slices.add_argument("--measure", choices=MEASURES, default="error")
     slices.add_argument("--favourable", help="the good outcome, where the measure needs it")
+    slices.add_argument(
+        "--normaliser", choices=NORMALISERS, default="basic", help="for wer: what texts go through (basic)"
+    )
     slices.add_argument("--weight", help="a column of weights")
     slices.add_argument("--columns", nargs="+", help="columns to search (all but those named above)")
     slices.add_argument("--depth", type=int, default=3, help="conditions a slice may have (3)")
