@@ -30,7 +30,8 @@ LEGACY = {
 }
 MARKED_WORD = re.compile(rb'(?<![^\s,;"])[^\s,;"\x80-\xff]*[\x80-\xff][^\s,;"]*')
 FEW_BYTES = 8  # not enough to tell anything from
-HEAD_START = 0.05  # of Windows-1252 in chaos, which says how unlike any text a sample looks
+WESTERN = ("cp1252", "cp1254")
+HEAD_START = 0.05  # of these in chaos, which says how unlike any text a sample looks
 LEAST_PLAIN = 8  # characters of a header
 WORDS_PER_BLOCK = 2000
 SAMPLE = 1 << 16
@@ -176,11 +177,14 @@ def _likeliest(words: list[bytes]) -> list[str]:
         return [WINDOWS]
     places = {encoding: place for place, encoding in enumerate(LEGACY)}
     rank = {
-        LEGACY[encoding]: (match.chaos, -round(match.coherence, 1), places[encoding])
+        LEGACY[encoding]: (
+            match.chaos - HEAD_START * (encoding in WESTERN),
+            -round(match.coherence, 1),
+            places[encoding],
+        )
         for match in from_bytes(sample, steps=20, cp_isolation=list(LEGACY))
         for encoding in match.could_be_from_charset
         if encoding in LEGACY
     }
-    chaos = rank[WINDOWS][0] if WINDOWS in rank else 1.0
-    rank[WINDOWS] = (chaos - HEAD_START, 0.0, 0)
+    rank.setdefault(WINDOWS, (1.0, 0.0, 0))
     return sorted(rank, key=lambda encoding: rank[encoding])
