@@ -48,10 +48,58 @@ def read_csv(folder: Path, content: bytes | str, **caps: int) -> pl.DataFrame:
         ("a,b\n9007199254740993,0.5\n1,0\n", [("9007199254740993", 0.5), ("1", 0.0)]),
         ("a,b\n0x10,1_000\n1,1\n", [("0x10", "1_000"), ("1", "1")]),
         ('"first name",b\n1,2\n', [(1.0, 2.0)]),
+        ("a|b\n1|x,y\n2|z;\n", [(1.0, "x,y"), (2.0, "z;")]),
+        ("a,b\nx,NA\n" + "x,NA\n" * 1500 + "x,5\n", [*[("x", None)] * 1501, ("x", 5.0)]),
     ],
 )
 def test_it_reads_csv(tmp_path, content, rows):
     assert read_csv(tmp_path, content).rows() == rows
+
+
+def test_columns_asked_for_stay_text_as_written(tmp_path):
+    content = "a,b,c\n 1.0 ,1.0,NA\n007,7,\n1e400,3,true\n"
+    got = read_csv(tmp_path, content, as_text=["a", "c"])
+    assert got.rows() == [("1.0", 1.0, "NA"), ("007", 7.0, None), ("1e400", 3.0, "true")]
+
+
+def test_parquet_columns_asked_for_become_their_shortest_texts(tmp_path):
+    frame = pl.DataFrame(
+        {
+            "whole": [1, 2**60 + 1, None],
+            "real": [1.0, 2.5, float("nan")],
+            "flag": [True, False, None],
+            "day": [datetime.date(2024, 1, 2), None, None],
+            "word": [" x ", "", "NA"],
+            "other": [1, 2, 3],
+        }
+    )
+    got = read_table(parquet_file(tmp_path, frame), as_text=frame.columns[:-1])
+    assert got.to_dict(as_series=False) == {
+        "whole": ["1", str(2**60 + 1), None],
+        "real": ["1", "2.5", None],
+        "flag": ["true", "false", None],
+        "day": ["2024-01-02", None, None],
+        "word": ["x", None, "NA"],
+        "other": [1.0, 2.0, 3.0],
+    }
+    reals = pl.Series("a", [0.1, 1e-7, 12.0, -0.0, 2.0**60, 1e22])
+    path = parquet_file(tmp_path, reals.to_frame())
+    assert read_table(path, as_text=["a"])["a"].to_list() == canonical_labels(reals, "a").tolist()
+
+
+@pytest.mark.parametrize("written", ["write_csv", "write_parquet", "write_ndjson"])
+def test_a_column_asked_for_that_is_not_there_is_named(tmp_path, written):
+    path = tmp_path / "table"
+    getattr(pl.DataFrame({"reference": ["x"], "speaker": [1]}), written)(path)
+    with pytest.raises(TableError, match=r'There is no column "referense". Did you mean "reference"\?'):
+        read_table(path, as_text=["speaker", "referense"])
+
+
+def test_a_text_column_asked_for_has_limits_too(tmp_path):
+    with pytest.raises(TableError, match='Row 3 of column "b" holds a text of more than'):
+        read_csv(tmp_path, f"a,b\n1,x\n2,{'x' * (MAX_TEXT + 1)}\n", as_text=["b"])
+    with pytest.raises(TableError, match='Row 3 of column "a" holds a NUL'):
+        read_table(parquet_file(tmp_path, pl.DataFrame({"a": ["x", "y\0"]})))
 
 
 def test_header_names_are_trimmed(tmp_path):
