@@ -1,10 +1,12 @@
 """Which words a system misses and confuses in a group more often than elsewhere.
 
 A word is missed where the aligner of `fairness.wer` leaves it out or puts another in its place. Words are
-ranked by the low end of Newcombe's 95 % interval of the gap between the group's rate and that of all other
-rows (`newcombe_lower`; Newcombe 1998, method 10): what was said once or twice has a wide interval and comes
-late, and the bound keeps the unit of the gap. It counts each time a word was said as if on its own, so it
-sorts and proves nothing: words of few speakers are held back by `least_speakers`.
+ranked by a score: the low end of Newcombe's 95 % interval (1998, method 10) of the gap between the group's
+rate and that of all other rows, after the group is given PRIOR more times of that word at its rate over all
+rows. The prior is the informative one of Monroe, Colaresi and Quinn (2008, "Fightin' Words"), put on a gap:
+without it, of many thousand words those said once or twice, and missed by chance, would come first. Each
+time a word was said counts as if on its own, so the score sorts and proves nothing; `least_speakers` holds
+back words of few people.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,14 +25,15 @@ from fairness.word_errors import Ints, WordTally, tally_words, word_errors
 
 TOP = 10
 ONE_SIDED = 0.025
+PRIOR = 10
 
 
 @dataclass(frozen=True)
 class MissedWord:
     """A word in a group: how often it was said and missed there, by how many speakers said, and elsewhere.
 
-    rate, rest_rate: missed / said. gap: rate - rest_rate, and low the low end of its interval. ratio: rate /
-    rest_rate, None where the word was never missed elsewhere.
+    rate, rest_rate: missed / said. gap: rate - rest_rate; score: what it is ranked by (see the module).
+    ratio: rate / rest_rate, None where the word was never missed elsewhere.
     """
 
     word: str
@@ -42,7 +45,7 @@ class MissedWord:
     rest_missed: int
     rest_rate: float
     gap: float
-    low: float
+    score: float
     ratio: float | None
 
 
@@ -50,8 +53,8 @@ class MissedWord:
 class ConfusedWords:
     """A word in a group that another was put for: how often, out of how often it was said, and elsewhere.
 
-    times: how often it happened; speakers: to how many. rate, rest_rate: times / said. gap, low and ratio as
-    in `MissedWord`.
+    times: how often it happened; speakers: to how many. rate, rest_rate: times / said. gap, score and
+    ratio as in `MissedWord`.
     """
 
     reference: str
@@ -64,16 +67,16 @@ class ConfusedWords:
     rest_times: int
     rest_rate: float
     gap: float
-    low: float
+    score: float
     ratio: float | None
 
 
 def most_missed(
     tally: WordTally, *, top: int = TOP, least_speakers: int = 1
 ) -> tuple[tuple[MissedWord, ...], ...]:
-    """For each group, the words missed there more often than elsewhere, by the bound named in the module.
+    """For each group, the words missed there more often than elsewhere, by the score of the module.
 
-    At most `top` words a group, the largest bound first; a bound above 0 makes chance unlikely for that word
+    At most `top` words a group, the largest score first; one above 0 makes chance unlikely for that word
     alone. Only words that at least `least_speakers` speakers said in the group, and as many in some other:
     neither count then describes fewer people.
 
@@ -163,15 +166,21 @@ def _rank(tally: WordTally, rows: _Candidates, top: int) -> list[list[tuple[Any,
     rows = rows.only(
         (rows.group < tally.n_groups) & (rows.times * rows.rest_said > rows.rest_times * rows.said)
     )
-    low = newcombe_lower(rows.times, rows.said, rows.rest_times, rows.rest_said, ONE_SIDED)
+    score = _score(rows)
     rate, rest = rows.times / rows.said, rows.rest_times / rows.rest_said
     alphabet = _alphabet(tally.words, rows.names)
-    order = np.lexsort((*alphabet.T[::-1], -rows.said, rest - rate, -low, rows.group))
+    order = np.lexsort((*alphabet.T[::-1], -rows.said, rest - rate, -score, rows.group))
     starts = np.searchsorted(rows.group[order], np.arange(tally.n_groups + 1))
     return [
-        [_fields(tally.words, rows, low, k) for k in order[start : min(start + top, end)].tolist()]
+        [_fields(tally.words, rows, score, k) for k in order[start : min(start + top, end)].tolist()]
         for start, end in pairwise(starts.tolist())
     ]
+
+
+def _score(rows: _Candidates) -> Floats:
+    rate = (rows.times + rows.rest_times) / (rows.said + rows.rest_said)
+    times, said = rows.times + PRIOR * rate, rows.said + PRIOR
+    return newcombe_lower(times, said, rows.rest_times, rows.rest_said, ONE_SIDED)
 
 
 def _alphabet(words: tuple[str, ...], codes: Ints) -> Ints:
@@ -183,14 +192,14 @@ def _alphabet(words: tuple[str, ...], codes: Ints) -> Ints:
     return places[inverse].reshape(codes.shape)
 
 
-def _fields(words: tuple[str, ...], rows: _Candidates, low: Floats, k: int) -> tuple[Any, ...]:
+def _fields(words: tuple[str, ...], rows: _Candidates, score: Floats, k: int) -> tuple[Any, ...]:
     said, times, rest_said, rest_times = (
         int(column[k]) for column in (rows.said, rows.times, rows.rest_said, rows.rest_times)
     )
     rate, rest = times / said, rest_times / rest_said
     names = [words[code] for code in rows.names[k].tolist()]
     here, elsewhere = (said, times, int(rows.speakers[k]), rate), (rest_said, rest_times, rest)
-    return (*names, *here, *elsewhere, rate - rest, float(low[k]), rate / rest if rest else None)
+    return (*names, *here, *elsewhere, rate - rest, float(score[k]), rate / rest if rest else None)
 
 
 def word_tables(

@@ -109,7 +109,7 @@ def test_missed_words_by_hand():
     assert (pin.rest_said, pin.rest_missed) == (5, 1)
     assert (pin.rate, pin.rest_rate, pin.gap) == (0.75, 0.2, 0.55)
     assert pin.ratio == pytest.approx(3.75)
-    assert pin.low == newcombe_lower(3, 4, 1, 5, 0.025)
+    assert pin.score == pytest.approx(newcombe_lower(3 + 10 * 4 / 9, 14, 1, 5, 0.025))
     assert second == ()  # nothing is missed there more often than elsewhere
 
 
@@ -156,9 +156,9 @@ def test_a_confusion_of_too_few_speakers_is_not_named_though_its_word_is():
 
 
 def test_a_word_said_once_does_not_come_before_one_that_is_often_missed():
-    references = ["often"] * 100 + ["once"] + ["often"] * 100 + ["once"] * 50
-    hypotheses = [""] * 40 + ["often"] * 60 + [""] + [""] * 5 + ["often"] * 95 + ["once"] * 50
-    tally = tally_words(word_errors(references, hypotheses), np.array([0] * 101 + [1] * 150), 2)
+    references = ["often"] * 100 + ["once"] + ["often"] * 100 + ["once"] * 150
+    hypotheses = [""] * 20 + ["often"] * 80 + [""] + [""] * 2 + ["often"] * 98 + ["once"] * 150
+    tally = tally_words(word_errors(references, hypotheses), np.array([0] * 101 + [1] * 250), 2)
     assert [word.word for word in most_missed(tally)[0]] == ["often", "once"]
     assert [word.word for word in most_missed(tally, top=1)[0]] == ["often"]
 
@@ -195,7 +195,7 @@ def test_counts_are_those_of_counting_one_by_one(clustered):
             word.word: (word.said, word.missed, word.speakers, word.rest_said, word.rest_missed)
             for word in found
         } == {word: row for word, row in plain.items() if row[3] and row[1] * row[3] > row[4] * row[0]}
-        assert [word.low for word in found] == sorted((word.low for word in found), reverse=True)
+        assert [word.score for word in found] == sorted((word.score for word in found), reverse=True)
 
 
 @pytest.mark.parametrize("most", [most_missed, most_confused])
