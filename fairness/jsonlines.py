@@ -78,7 +78,7 @@ def read_json_lines(
 def _blocks(path: Path) -> Iterator[list[bytes]]:
     """The file's lines, some thousands at a time; only empty ones may follow an empty one."""
     lines: list[bytes] = []
-    size = blank = 0
+    size = 0
     with path.open("rb") as file:
         if file.read(len(BOM)) != BOM:
             file.seek(0)
@@ -86,10 +86,9 @@ def _blocks(path: Path) -> Iterator[list[bytes]]:
             if len(line) > MAX_LINE:
                 raise TableError(f"Line {number} is longer than {MAX_LINE >> 20} MB.")
             if line.isspace():
-                blank = blank or number
-                continue
-            if blank:
-                raise TableError(f"Line {blank} is empty. Take empty lines out of the table.")
+                if any(rest.strip() for rest in iter(partial(file.read, BLOCK), b"")):
+                    raise TableError(f"Line {number} is empty. Take empty lines out of the table.")
+                break
             lines.append(line)
             size += len(line)
             if size >= BLOCK or len(lines) == BLOCK_ROWS:
