@@ -17,7 +17,7 @@ from fairness.tables import TableError
 
 from . import tasks
 from .intake import FILE_EMPTY, FILE_TOO_BIG, NOT_PREPARED, IntakeError, db_now
-from .models import UNFINISHED, Bounty, Status, TableUpload
+from .models import LEAST_CLUSTERS, UNFINISHED, Bounty, Status, TableUpload
 from .parts import discard, leaderboard_evidence
 from .preview import preview as preview_of
 
@@ -38,8 +38,6 @@ DATA_SETTINGS = {
     "leaderboard_share",
 }
 PREPARED = ("schema", "labels", "normaliser_version", "parts", "base_model", "random_state")
-# As fairness.verdict.judge_find asks of each side; a cluster with rows on both sides counts on both.
-LEAST_CLUSTERS = 20
 
 ALREADY_OPEN = (
     "This bounty has been opened, so its data and rules are frozen. Make a new bounty for new data."

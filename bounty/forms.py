@@ -198,8 +198,7 @@ class SettingsForm(DetailsForm):
         min_value=1,
         max_value=90,
         label="Public sample",
-        help_text="Percent of the rows that participants get, with labels and predictions, to look for "
-        "groups.",
+        help_text="Percent of the rows that participants get whole, to look for groups.",
     )
     leaderboard_share = PercentField(
         min_value=1,
@@ -273,8 +272,8 @@ class SettingsForm(DetailsForm):
         super().__init__(*args, **kwargs)
         self.columns = upload.preview.get("columns", []) if upload else []
         names = column_names(upload.preview) if upload else []
-        for field, role in ROLES.items():
-            none = "Choose a column" if self.fields[field].required else f"No {role} column"
+        for field in ROLES:
+            none = "Choose a column" if self.fields[field].required else "None"
             self.fields[field].choices = [("", none), *((name, name) for name in names)]
         for field in ("visible_columns", "group_columns"):
             self.fields[field].choices = [(name, name) for name in names]

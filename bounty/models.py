@@ -30,6 +30,8 @@ GROUP_FORMAT_NAMES = {
     "python": "Python function",
 }
 PARTS = ("sample", "leaderboard", "final")
+# As fairness.verdict.judge_find asks of each side of a gap; a cluster with rows on both sides counts on both.
+LEAST_CLUSTERS = 20
 
 
 def count_of(rows: models.QuerySet) -> models.Expression:
@@ -184,6 +186,11 @@ class Bounty(models.Model):
     @property
     def clusters_named(self) -> str:
         return "speakers" if self.is_speech else "clusters"
+
+    @property
+    def min_clusters(self) -> int | None:
+        """Clusters that a group and its rest each need, where clusters are named."""
+        return LEAST_CLUSTERS if self.cluster_column else None
 
     @property
     def is_prepared(self) -> bool:

@@ -122,6 +122,11 @@ class BountySerializer(BountyRowSerializer):
     normaliser_version = serializers.SerializerMethodField(help_text="Null for labels.")
     group_columns = serializers.ListField(child=serializers.CharField())
     group_formats = serializers.ListField(child=serializers.CharField())
+    min_clusters = serializers.IntegerField(
+        allow_null=True,
+        help_text="Clusters (of speech: speakers) that a group and everyone else each need; null where none "
+        "are named.",
+    )
     level = serializers.FloatField(help_text="What each verdict is judged at: alpha / verdict_cap.")
     parts = serializers.SerializerMethodField()
     sample = serializers.SerializerMethodField()
@@ -143,6 +148,7 @@ class BountySerializer(BountyRowSerializer):
             "group_columns",
             "group_formats",
             "min_rows",
+            "min_clusters",
             "alpha",
             "level",
             "verdict_cap",

@@ -69,6 +69,9 @@ def rows_where(answers):
 
 def counts(bounty, rows):
     """The rows that count for the bounty's measure, and those of them that went wrong."""
+    if bounty["measure"] == "wer":  # Speech: an utterance goes wrong where any of its words does.
+        exposed = rows_where(int(row["exposure"]) > 0 for row in rows)
+        return exposed, rows_where(int(row["errors"]) > 0 for row in rows)
     good = bounty["favourable_label"]
     wrong = rows_where(row["label"] != row["prediction"] for row in rows)
     if bounty["measure"] == "false_rejection":

@@ -18,6 +18,7 @@ from bounty import drafts
 from bounty.models import Submission
 from config.api_errors import no_such_call
 from config.models import ApiToken
+from tests.bounty.speech import speech_draft, speech_table
 from tests.conftest import as_upload, draft, lending_table
 
 DOCS = settings.BASE_DIR / "docs"
@@ -70,6 +71,18 @@ def test_the_example_finds_a_group_and_follows_it_to_its_verdict(
     code, output = run_example(live_server.url, "nonsense", run_worker)
     assert code == 1
     assert "401" in output and "wrong_token" in output
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_example_finds_a_misheard_accent(live_server, cast, run_worker):
+    bounty = speech_draft(cast.owner)
+    drafts.upload_table(bounty, as_upload(speech_table()))
+    run_worker()
+    drafts.open_bounty(bounty)
+    token = ApiToken.objects.create(cast.participant, name="example")[1]
+    code, output = run_example(live_server.url, token, run_worker)
+    assert code == 0, output
+    assert "Verdict: accepted" in output and "Cork" in Submission.objects.get().group_rule
 
 
 @pytest.fixture(scope="module")

@@ -345,6 +345,7 @@ def test_a_dry_run_compares_the_words_of_the_sample(client, cast, opened):
 def test_the_api_says_what_is_counted_and_leaves_out_what_means_nothing(client, opened):
     bounty = client.get(reverse("api:bounty-detail", args=["speech"])).json()
     assert (bounty["measure"], bounty["labels"], bounty["favourable_label"]) == ("wer", [], "")
+    assert bounty["min_clusters"] == 20
     assert bounty["normaliser"] == "basic" and bounty["normaliser_version"] == opened.normaliser_version != ""
     facts = bounty["sample"]
     assert facts["rate"] > 0 and facts["model_error"] is None and facts["constant_error"] is None
@@ -352,7 +353,7 @@ def test_the_api_says_what_is_counted_and_leaves_out_what_means_nothing(client, 
 
 def test_a_bounty_on_labels_has_no_normaliser_in_the_api(client, open_bounty):
     bounty = client.get(reverse("api:bounty-detail", args=["lending"])).json()
-    assert bounty["normaliser"] is None and bounty["normaliser_version"] is None
+    assert [bounty[name] for name in ("min_clusters", "normaliser", "normaliser_version")] == [None] * 3
 
 
 def test_pages_speak_of_words_and_of_no_constant(client, cast, opened):
