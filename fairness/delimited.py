@@ -54,12 +54,11 @@ def read_csv(
     if frame.shape != (rows, len(names)):
         raise TableError("The file cannot be read as CSV. Save it again with plain line ends and quoting.")
     frame.columns = names
-    return pl.DataFrame(
-        [
-            settle_written(column) if column.name in as_text else settle_text(column)
-            for column in frame.get_columns()
-        ]
-    )
+    settled = []
+    for name in names:
+        column = frame.drop_in_place(name)  # so that no column is held twice
+        settled.append(settle_written(column) if name in as_text else settle_text(column))
+    return pl.DataFrame(settled)
 
 
 def read_header(path: Path) -> tuple[str, list[str]]:
