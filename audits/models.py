@@ -3,15 +3,19 @@
 import secrets
 
 from django.conf import settings
+from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.db.models import F, Q, Sum
 
 from common.files import private_path
 from common.jobs import UNFINISHED, Job, Status
+from fairness.kinds import KINDS, Kind
+from fairness.look import column_names
 
 # 32 characters without look-alikes: 5 bits each, so that an address is a secret of 70 bits.
 KEY_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 KEY_LENGTH = 14
+DESCRIPTION_CHARACTERS = 20_000
 ROLES_MISSING = "roles_missing"
 
 
@@ -39,6 +43,11 @@ class AuditQuerySet(models.QuerySet):
         if user.is_staff:
             return self
         return self.filter(owner=user.pk) if user.pk else self.none()
+
+    def matching(self, text: str) -> "AuditQuerySet":
+        """Those whose title, system, series or release holds a text."""
+        named = Q(title__icontains=text) | Q(system__icontains=text) | Q(series__icontains=text)
+        return self.filter(named | Q(release__icontains=text)) if text else self
 
     def for_lists(self) -> "AuditQuerySet":
         """Without the long fields, which may have megabytes."""
@@ -70,7 +79,11 @@ class Audit(Job):
     viewers = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="viewable_audits", blank=True)
     kind = models.CharField(max_length=30)
     title = models.CharField(max_length=120)
-    description = models.TextField(blank=True, max_length=50_000)
+    description = models.TextField(
+        blank=True,
+        max_length=DESCRIPTION_CHARACTERS,
+        validators=[MaxLengthValidator(DESCRIPTION_CHARACTERS)],
+    )
     system = models.SlugField(max_length=60, blank=True)
     series = models.SlugField(max_length=60, blank=True)
     release = models.CharField(max_length=60, blank=True)
@@ -133,6 +146,13 @@ class Audit(Job):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return tuple(column_names(self.look))
+
+    def get_kind(self) -> Kind:
+        return KINDS[self.kind]
 
     @property
     def is_draft(self) -> bool:

@@ -26,7 +26,7 @@ def read_cells(audit: Audit) -> Cells:
 
 
 def read_rows(audit: Audit, columns: Sequence[str] | None = None) -> pl.DataFrame:
-    """The rows to read, or some of their columns: a large audit's texts are not kept where few are asked for."""
+    """The rows to read, or some of their columns."""
     return _rows(audit.rows.name, audit.rows_sha256, None if columns is None else tuple(columns))
 
 

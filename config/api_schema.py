@@ -20,10 +20,11 @@ STATUSES = {
     ),
     "404": (
         "It does not exist, or it is not yours to see.",
-        ("not_found", "No Bounty matches the given query.", None),
+        ("not_found", "No Audit matches the given query.", None),
     ),
     "409": (
-        "Not now: the bounty is not open, or the Idempotency-Key stands for another submission.",
+        "Not now: the bounty is not open, the audit has no result yet, or the Idempotency-Key stands for "
+        "something else.",
         ("bounty_closed", "This bounty takes no submissions: it is closed.", None),
     ),
     "413": (

@@ -8,12 +8,12 @@ TOO_BIG = "The request's body is larger than what is taken."
 
 
 class CappedUpload(FileUploadHandler):
-    """A table and a model for those who are signed in; strangers have nothing to upload."""
+    """A table and a model, or an audit's file, for those who are signed in; strangers upload nothing."""
 
     def handle_raw_input(self, input_data, META, content_length, boundary, encoding=None) -> None:
         cap = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if self.request is not None and self.request.user.is_authenticated:
-            cap += settings.TABLE_MAX_BYTES + settings.MODEL_MAX_BYTES
+            cap += max(settings.TABLE_MAX_BYTES + settings.MODEL_MAX_BYTES, settings.AUDIT_MAX_BYTES)
         if content_length > cap:
             raise RequestDataTooBig(TOO_BIG)
 
