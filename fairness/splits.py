@@ -5,9 +5,10 @@ participant could look a hidden row up in the sample). Of speech only the cluste
 who spoke, where and into what, and many speakers share them, so that they give no row away, while rows joined
 by them would put a whole accent on one side.
 
-Within that, every combination of label and prediction is spread over the parts in the same shares; of speech,
-within each declared group, the rows without an error, with fewer errors a word than the median of those that
-have any, with more, and without a word. A group is proven by its speakers; chance would leave some too few.
+Within that, every combination of label and prediction is spread over the parts in the same shares. Of speech
+the declared groups are: a group is proven by its speakers, and chance would leave some too few. Where none is
+declared, rows are spread by their errors a word: none, up to the median of those that have any, more, or no
+word said. Not by both: what a group's luck was on the sample would then tell what it is on the hidden rows.
 """
 
 from dataclasses import dataclass
@@ -72,19 +73,21 @@ _BLOCKS = {
 
 
 def _strata(checked: CheckedTable, units: Ints) -> Ints:
-    """The stratum of each row: its label and prediction, or of texts its errors a word and its groups."""
+    """The stratum of each row: its label and prediction, or of texts its groups, else its errors a word."""
     if checked.labels:
         return _codes(pl.DataFrame({"y": checked.y_true.tolist(), "p": checked.y_pred.tolist()}))
+    groups = _balanced(checked, units)
+    if groups:
+        return _codes(pl.DataFrame(groups))
     spoken = checked.exposure > 0
     rate = np.divide(checked.errors, checked.exposure, out=np.full(spoken.size, -1.0), where=spoken)
     wrong = rate[rate > 0]
     middle = float(np.median(wrong)) if wrong.size else 0.0
-    level = pl.Series("level", np.searchsorted([-0.5, 0, middle], rate))
-    return _codes(pl.DataFrame([level.cast(pl.Int64), *_balanced(checked, units)]))
+    return _codes(pl.DataFrame({"level": np.searchsorted([-0.5, 0, middle], rate)}))
 
 
 def _balanced(checked: CheckedTable, units: Ints) -> list[pl.Series]:
-    """The declared groups that are spread too, in their order, while their combinations stay large."""
+    """The declared groups that are spread evenly, in their order, while their combinations stay large."""
     most = (units.max() + 1) // UNITS_A_STRATUM
     chosen: list[pl.Series] = []
     for place, name in enumerate(checked.groups):

@@ -160,6 +160,22 @@ def test_declared_groups_of_speakers_have_their_share_of_every_part():
         assert np.abs(speakers - 100 * np.array([0.2, 0.45, 0.35])).max() <= 2
 
 
+def test_a_groups_errors_on_the_sample_do_not_tell_those_on_the_hidden_rows():
+    """Spread within groups, errors would be alike on all sides, and luck could be read off the sample."""
+    found = []
+    for seed in range(150):
+        checked = speech(200, 4, groups=("accent",), seed=seed)
+        some = checked.features["accent"].to_numpy() == "some"
+        parts = split(checked, 0.3, 0.5, seed)
+        gaps = [
+            np.subtract(*(checked.errors[rows].sum() / checked.exposure[rows].sum() for rows in sides))
+            for part in (0, 1)
+            for sides in [((parts == part) & some, (parts == part) & ~some)]
+        ]
+        found.append(gaps)
+    assert abs(np.corrcoef(np.array(found).T)[0, 1]) < 0.25
+
+
 def test_groups_too_many_to_spread_are_left_to_chance():
     checked = speech(30, groups=("accent",))
     assert np.bincount(split(checked)).sum() == 240
