@@ -8,7 +8,7 @@ from importlib.metadata import version as installed
 import polars as pl
 from whisper_normalizer.english import EnglishTextNormalizer  # type: ignore[import-untyped]
 
-NORMALISERS = ("none", "basic", "english")
+NORMALISERS = ("none", "basic", "ascii", "english")
 
 APOSTROPHES = "[’‘‛ʼʻ`´′＇]"
 INVISIBLE = (
@@ -28,7 +28,7 @@ def normalise(texts: pl.Series, how: str) -> pl.Series:
       1,000" becomes "well known 1 000". Accents, combining marks, joiners, digits and symbols ($, +) stay.
     - ascii: lower case, and the 32 punctuation marks of ASCII deleted: "well-known, don't" becomes "wellknown
       dont". Typographic marks (’ “ –) stay parts of words and make errors, so it is for agreeing with tables
-      that were made in this way, and not among the NORMALISERS proposed.
+      that were made in this way.
     - english: EnglishTextNormalizer of whisper-normalizer (Radford et al. 2022, appendix C): spells out
       contractions, makes numbers digits and spelling American, and drops fillers and what stands in brackets.
 
