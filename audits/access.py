@@ -91,7 +91,67 @@ class Reader:
     def result(self) -> dict[str, Any]:
         """The stored result, or what of it is for everybody."""
         result = self.audit.result
-        return result if self.may_read_texts else result | self._for_everybody(result)
+        return result if self.may_read_texts else self._for_everybody(result)
 
     def _for_everybody(self, result: dict[str, Any]) -> dict[str, Any]:
-        return {}
+        by_column = {
+            name: [part for part in result[name] if not part["column"] or self.shows([part["column"]])]
+            for name in ("words", "tolerances", "calibration")
+        }
+        by_columns = {
+            name: [table for table in result[name] if self.shows([*table["columns"], *dict(table["where"])])]
+            for name in ("tables", "comparisons")
+        }
+        return (
+            result
+            | by_column
+            | by_columns
+            | {
+                "settings": self._settings(result),
+                "roles": {name: role for name, role in result["roles"].items() if name not in self._hidden},
+                "columns": [column for column in result["columns"] if column["name"] in self.columns],
+                "coverage": self._coverage(result["coverage"]),
+                "sensitivity": self._sensitivity(result["sensitivity"]),
+                "worst": [self._worst(found) for found in result["worst"]],
+            }
+        )
+
+    @cached_property
+    def _hidden(self) -> frozenset[str]:
+        """Group and condition columns of which this reader sees nothing."""
+        return frozenset(column["name"] for column in self.audit.result["columns"]) - set(self.columns)
+
+    def _settings(self, result: dict[str, Any]) -> dict[str, Any]:
+        settings, hidden = result["settings"], self._hidden
+        return settings | {
+            "exclude": [pair for pair in settings["exclude"] if pair[0] not in hidden],
+            "tolerances": [one for one in settings["tolerances"] if one["column"] not in hidden],
+            **{
+                name: {column: value for column, value in settings[name].items() if column not in hidden}
+                for name in ("marks", "baselines")
+            },
+        }
+
+    def _coverage(self, coverage: dict[str, Any]) -> dict[str, Any]:
+        """Which intersections hold only a few people, or none, is not for everybody."""
+        return coverage | {
+            "columns": [column for column in coverage["columns"] if column["name"] in self.columns],
+            **{
+                name: coverage[name]
+                | {"cells": [c for c in coverage[name]["cells"] if self.shows(c["columns"])]}
+                for name in ("thin", "unseen")
+            },
+        }
+
+    def _sensitivity(self, sensitivity: dict[str, Any] | None) -> dict[str, Any] | None:
+        if sensitivity is None:
+            return None
+        rows = [row for row in sensitivity["rows"] if not row["column"] or self.shows([row["column"]])]
+        return sensitivity | {"rows": rows}
+
+    def _worst(self, found: dict[str, Any]) -> dict[str, Any]:
+        groups = [group for group in found["groups"] if self.shows(dict(group["conditions"]))]
+        return found | {
+            "columns": [column for column in found["columns"] if column in self.columns],
+            "groups": groups,
+        }

@@ -108,12 +108,15 @@ class Told:
 
 
 def card_of(result: dict) -> dict:
-    """What lists show of a result: the headline of its first system over everyone, and the group columns."""
+    """What lists show to all: the headline of the first system over everyone, and the group columns."""
     headline = next(metric for metric in result["metrics"] if metric["key"] == result["headline"])
     everyone = next(
         table["rows"][0] for table in result["tables"] if not table["columns"] and not table["where"]
     )
-    groups = [column for column in result["columns"] if column["role"] == "group"]
+    offered = result["disclosure"]["columns"]
+    groups = [
+        column for column in result["columns"] if column["role"] == "group" and column["name"] in offered
+    ]
     return {
         "metric": headline["name"],
         "system": result["systems"][0],
