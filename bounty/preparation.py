@@ -11,11 +11,12 @@ from fairness.normalise import version
 from fairness.splits import split_rows
 from fairness.tables import CheckedTable, TableError, check_bounty_table, read_table
 
-from .models import PARTS, Bounty, TableUpload
+from .models import LEAST_CLUSTERS, PARTS, Bounty, TableUpload
 from .parts import FEATURES, TRUTH, store
 from .sample import summary
 from .sandbox import REJECTIONS, FeatureTable, Rejected, Sandbox, check_base_model
 
+SMALL_GROUPS = 20  # of a column, as the organiser is told of them
 # The organiser's model must give the table's predictions, but for rows that rounding to float32 moves.
 REPRODUCED_SHARE = 0.999
 NO_RECOGNISER = (
@@ -45,6 +46,7 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
         parts[name] = {
             "rows": len(rows),
             **error_facts(truth[rows]),
+            "small_groups": small_groups(bounty, checked.features[rows], truth[rows]),
             FEATURES: store(checked.features[rows]),
             TRUTH: store(truth[rows]),
         }
@@ -118,10 +120,25 @@ def error_facts(truth: pl.DataFrame) -> dict:
     }
 
 
+def small_groups(bounty: Bounty, features: pl.DataFrame, truth: pl.DataFrame) -> list[dict]:
+    """The declared groups with too few speakers to be proven alone: column, value and speakers of each."""
+    if not (bounty.is_speech and bounty.cluster_column):
+        return []
+    counts = truth["exposure"] > 0
+    found = []
+    for column in bounty.group_columns:
+        if features[column].dtype == pl.String:
+            rows = pl.DataFrame({"value": features[column], "speaker": truth["cluster"]}).filter(counts)
+            groups = rows.drop_nulls().group_by("value").agg(speakers=pl.col("speaker").n_unique())
+            few = groups.filter(pl.col("speakers") < LEAST_CLUSTERS).sort("speakers", "value")
+            found += [{"column": column, **row} for row in few.head(SMALL_GROUPS).to_dicts()]
+    return found
+
+
 def truth_frame(checked: CheckedTable, names: tuple[str, str]) -> pl.DataFrame:
     """Label and prediction, or reference and hypothesis, by these names, and what is counted of them."""
-    columns = dict(zip(names, (checked.y_true.astype(str), checked.y_pred.astype(str)), strict=True))
-    columns |= {"errors": checked.errors, "exposure": checked.exposure}
+    texts = (pl.Series(column.tolist(), dtype=pl.String) for column in (checked.y_true, checked.y_pred))
+    columns = dict(zip(names, texts, strict=True)) | {"errors": checked.errors, "exposure": checked.exposure}
     if checked.clusters is not None:
         columns["cluster"] = checked.clusters
     if checked.weights is not None:

@@ -90,10 +90,11 @@ def _word_errors(references: NDArray[Any], hypotheses: NDArray[Any], normaliser:
 
 
 def _labels(values: ArrayLike) -> NDArray[Any]:
-    array = np.asarray(values)
+    # As objects from the start: an array of texts would give each the room of the longest.
+    array = np.asarray(values, dtype=object)
     if array.ndim != 1:
         raise ValueError("Labels and predictions are one column each.")
-    return array.astype(object)
+    return array
 
 
 @dataclass(frozen=True)

@@ -275,6 +275,15 @@ def test_few_or_unnamed_speakers_are_warned_about(owner, cast, run_worker):
     assert "No speaker column" in text(owner.get(page("manage", "alone")))
 
 
+def test_groups_of_few_speakers_are_named(owner, cast, run_worker):
+    rare = pl.when(pl.col("speaker") < "s030").then(pl.lit("Rare")).otherwise("accent")
+    bounty = prepare(speech_draft(cast.owner), run_worker, speech_table().with_columns(accent=rare))
+    (small,) = bounty.parts["leaderboard"]["small_groups"]
+    assert (small["column"], small["value"]) == ("accent", "Rare") and 5 < small["speakers"] < 20
+    shown = text(owner.get(page("manage", "speech")))
+    assert "Groups of few speakers" in shown and f"Rare: {small['speakers']} speakers" in shown
+
+
 # Finds
 
 
