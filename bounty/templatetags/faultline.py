@@ -90,6 +90,14 @@ def interval(low: float | None, high: float | None, digits: int = 1) -> str:
     return f"{number(100.0 * low, digits)} to {percent(high, digits)}"
 
 
+@register.simple_tag
+def gap_interval(low: float | None, high: float | None, digits: int = 1) -> str:
+    """The two ends of an interval of a difference, in percentage points."""
+    if low is None or high is None:
+        return NONE
+    return f"{pp(low, digits).removesuffix(f'{NBSP}pp')} to {pp(high, digits)}"
+
+
 @register.inclusion_tag("_whisker.html")
 def whisker(value: float, low: float, high: float, top: float, baseline: float | None = None) -> dict:
     """A rate and its interval on the scale 0 to `top`, drawn beside a cell that has the numbers."""
@@ -139,6 +147,12 @@ def _time(when: datetime, text: str) -> SafeString:
 @register.filter
 def markdown(text: str) -> SafeString:
     return render_markdown(text)
+
+
+@register.filter
+def to_json(value: object) -> str:
+    """JSON as text of a page: escaped like any other text."""
+    return json.dumps(value)
 
 
 @register.simple_tag
