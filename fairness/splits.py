@@ -23,9 +23,8 @@ from fairness.columns import TableError
 from fairness.tables import CheckedTable
 
 SAMPLE, LEADERBOARD, FINAL = 0, 1, 2
-UNITS_A_STRATUM = (
-    20  # blocks that stay together, on average, in a combination of groups that is spread evenly
-)
+# Blocks that stay together, on average, in each combination of declared groups that is spread evenly.
+UNITS_A_STRATUM = 5
 PARTS = ("public sample", "leaderboard half", "final half")
 
 Ints = npt.NDArray[np.int64]

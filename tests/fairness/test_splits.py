@@ -177,8 +177,10 @@ def test_a_groups_errors_on_the_sample_do_not_tell_those_on_the_hidden_rows():
 
 
 def test_groups_too_many_to_spread_are_left_to_chance():
-    checked = speech(30, groups=("accent",))
-    assert np.bincount(split(checked)).sum() == 240
+    few, undeclared = speech(9, groups=("accent",)), speech(9)
+    assert split(few).tolist() == split(undeclared).tolist()
+    many, undeclared = speech(10, groups=("accent",)), speech(10)
+    assert split(many).tolist() != split(undeclared).tolist()
 
 
 def test_of_unnamed_speakers_only_repeated_rows_stay_together():
