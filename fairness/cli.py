@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from fairness.cli_audit import add_audit
 from fairness.normalise import NORMALISERS
 from fairness.rates import MEASURES
 from fairness.rescore import read_evidence, read_mask
@@ -84,6 +85,7 @@ def _searched(columns: list[str], options: argparse.Namespace) -> list[str]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m fairness", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_audit(commands.add_parser("audit", help="audit a file: error rates by group, as the site does"))
     _add_rescore(commands.add_parser("rescore", help="give the verdict on a stored mask again"))
     _add_slices(commands.add_parser("slices", help="search a table for the slices where a model does worst"))
     return parser
