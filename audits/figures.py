@@ -15,10 +15,11 @@ Dict = dict[str, Any]
 
 LINE = "#c9661b"
 GRID = "rgba(128, 128, 128, 0.3)"
-LABEL = 34  # characters of a label in a figure; the table has it whole
+LABEL = 24  # characters of a label in a figure; the table has it whole
 SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "x", "star", "hexagon")
 PATTERNS = ("", "/", ".", "x", "-", "+")
 ROW_HEIGHT = 30
+FEW_TICKS = {"nticks": 5, "tickangle": 0}  # of a phone
 INTERVAL = "%{x:.1%} (95 % interval %{customdata[0]:.1%} to %{customdata[1]:.1%})"
 
 
@@ -172,9 +173,9 @@ def differences(labels: Sequence[str], rows: Sequence[Any], *, title: str) -> Di
                 "%{customdata[1]:+.1%})<extra></extra>",
             }
         )
-    axis = {"title": {"text": title}, "tickformat": "+.0~%"}
+    axis = {"title": {"text": title}, "tickformat": "+.0~%"} | FEW_TICKS
     figure = _figure(traces, **_lines(labels, 36), x=axis, legend=True)
-    _mark(figure, 0.0, "no difference")
+    _mark(figure, 0.0)
     return figure
 
 
@@ -275,15 +276,15 @@ def _lines(labels: Sequence[str], each: int = ROW_HEIGHT) -> Dict:
 
 
 def _share_axis(title: str) -> Dict:
-    return {"title": {"text": title}, "tickformat": ".0~%", "rangemode": "tozero"}
+    return {"title": {"text": title}, "tickformat": ".0~%", "rangemode": "tozero"} | FEW_TICKS
 
 
-def _mark(figure: Dict, x: float, text: str) -> None:
+def _mark(figure: Dict, x: float, text: str = "") -> None:
     line = {"type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper", "layer": "below"}
     figure["layout"]["shapes"] = [line | {"line": {"color": LINE, "width": 2, "dash": "dash"}}]
-    figure["layout"]["annotations"] = [
-        {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False, "text": text}
-    ]
+    if text:
+        words = {"x": x, "y": 1, "yref": "paper", "yanchor": "bottom", "showarrow": False, "text": text}
+        figure["layout"]["annotations"] = [words]
 
 
 def _figure(traces: list[Dict], *, height: int, x: Dict, y: Dict, legend: bool = False) -> Dict:

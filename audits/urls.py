@@ -1,4 +1,4 @@
-from .views import compare, lists, method, overview, rows, settings, setup, tables
+from .views import compare, exports, lists, method, overview, rows, settings, setup, tables
 
 app_name = "audits"
 # "new", "compare" and "series" come first: they are no audit's key.
@@ -11,4 +11,5 @@ urlpatterns = [
     *rows.urlpatterns,
     *method.urlpatterns,
     *settings.urlpatterns,
+    *exports.urlpatterns,
 ]

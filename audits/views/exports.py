@@ -28,7 +28,7 @@ from .rows import by_person
 
 CSV = "text/csv; charset=utf-8"
 PARQUET = "application/vnd.apache.parquet"
-PEOPLE = ("system", "metric", "column", "group", "person", "rows", "e", "x", "value")
+PEOPLE = ("system", "metric", "column", "group", "person", "rows", "errors", "exposure", "value")
 
 
 def export(view: Callable[[HttpRequest, Reader], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
@@ -113,7 +113,7 @@ def speakers_csv(request: HttpRequest, reader: Reader) -> HttpResponseBase:
         raise ValueError(f"{metric.name} is not counted for single people. Choose another rate.")
     report.column(by)
     about = {"system": view.system, "metric": metric.key, "column": by}
-    people = by_person(report, view.system, metric, by)
+    people = by_person(report, view.system, metric, by).rename({"e": "errors", "x": "exposure"})
     lines = csv_lines(PEOPLE, (about | row for row in exports.in_pieces(people)))
     return csv_file(lines, reader, "speakers")
 

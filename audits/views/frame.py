@@ -179,15 +179,19 @@ def frame(report: Report) -> dict:
             for name, label in report.tabs().items()
         ],
         "exports": exports(key),
+        "csv_url": address("tables_csv", key),
         "controls": report.controls.shown,
     }
 
 
 def exports(key: str) -> list[dict]:
-    found = []
-    for name, label, icon in EXPORTS:
-        try:
-            found.append({"url": reverse(f"audits:{name}", args=[key]), "label": label, "icon": icon})
-        except NoReverseMatch:
-            continue
-    return found
+    found = [{"url": address(name, key), "label": label, "icon": icon} for name, label, icon in EXPORTS]
+    return [export for export in found if export["url"]]
+
+
+def address(name: str, key: str) -> str:
+    """The address of an export, where the site has it."""
+    try:
+        return reverse(f"audits:{name}", args=[key])
+    except NoReverseMatch:
+        return ""

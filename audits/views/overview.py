@@ -201,9 +201,7 @@ def by_type(report: Report, types: list, by: tuple[str, ...]) -> dict:
         "lines": lines,
         "headline": report.headline,
         "note": table_note(report, whole, tested=False),
-        "figure": figures.stacked(
-            [line["label"] for line in drawn], parts, title=f"{report.headline.name}, by type of error"
-        ),
+        "figure": figures.stacked([line["label"] for line in drawn], parts, title=report.headline.name),
     }
 
 

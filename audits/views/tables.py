@@ -146,7 +146,7 @@ def table_context(report: Report, table: Table) -> dict:
         "rows": [{"groups": list(row.group.values()), "row": row} for row in rows],
         "columns": [{"name": name, "mark": report.mark(name)} for name in table.columns],
         "figure": figures.forest(
-            [label(row) for row in drawn], drawn, overall=table.overall, title=f"{metric.name}, 95 % interval"
+            [label(row) for row in drawn], drawn, overall=table.overall, title="with 95 % interval"
         ),
         "left_out": len(rows) - len(drawn),
         "merged": merged(report, table.columns),
@@ -284,7 +284,6 @@ def by_condition(report: Report, table: Table) -> dict:
     groups = [name for name in report.column(group)["groups"] if any(key[0] == name for key in found)]
     levels = [name for name in report.column(condition)["groups"] if any(key[1] == name for key in found)]
     series = {level: [found.get((name, level)) for name in groups] for level in levels}
-    metric = report.metric(table.metric)
     return {
         "crossed": [
             {"label": name, "rows": [found.get((name, level)) for level in levels]} for name in groups
@@ -292,7 +291,7 @@ def by_condition(report: Report, table: Table) -> dict:
         "levels": levels,
         "group": mark_pair(report, group),
         "crossed_note": table_note(report, table, tested=False),
-        "crossed_figure": figures.several(groups, series, title=f"{metric.name}, 95 % interval"),
+        "crossed_figure": figures.several(groups, series, title="with 95 % interval"),
     }
 
 
@@ -322,7 +321,7 @@ def systems(report: Report) -> dict:
         "first": first,
         "second": second,
         "same": first == second,
-        "figure": figures.differences(labels, paired.rows, title=f"{metric.short}: first less second"),
+        "figure": figures.differences(labels, paired.rows, title="first less second"),
         "note": table_note(report, tables[0], tested=False),
         "matched": any(row.row_low is not None for row in paired.rows),
     }

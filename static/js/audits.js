@@ -3,7 +3,7 @@
   htmx.config.refreshOnHistoryMiss = true;
 
   const ready = (within) => {
-    for (const button of within.querySelectorAll("[data-apply]")) button.hidden = true;
+    for (const part of within.querySelectorAll("[data-apply]")) part.hidden = true;
   };
   ready(document);
   document.addEventListener("htmx:afterSettle", (event) => ready(event.target));
