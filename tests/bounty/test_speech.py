@@ -298,7 +298,7 @@ def test_a_much_worse_accent_is_proven(client, cast, opened, run_worker):
     assert submission.numbers["exposure"] == cork["exposure"].sum()
     client.force_login(cast.owner)
     shown = text(client.get(page("submission", submission.pk)))
-    assert "Word error rate" in shown and "Accepted" in shown
+    assert "Word error rate" in shown and "Words WER Others" in shown and "Accepted" in shown
 
 
 @pytest.mark.parametrize(
