@@ -9,7 +9,9 @@ from django.db.models import F, Q, Sum
 
 from common.files import private_path
 from common.jobs import UNFINISHED, Job, Status
+from fairness.audit import settings_from
 from fairness.kinds import KINDS, Kind
+from fairness.kinds.base import Settings
 from fairness.look import column_names
 
 # 32 characters without look-alikes: 5 bits each, so that an address is a secret of 70 bits.
@@ -153,6 +155,9 @@ class Audit(Job):
 
     def get_kind(self) -> Kind:
         return KINDS[self.kind]
+
+    def settings_of(self) -> Settings:
+        return settings_from(self.settings)
 
     @property
     def is_draft(self) -> bool:

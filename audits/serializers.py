@@ -14,6 +14,7 @@ from .models import DESCRIPTION_CHARACTERS, Audit, Visibility
 
 FAILED = "The computation failed on our side. It is logged; save the settings again to try once more."
 TOO_DEEP = "This JSON is nested too deeply."
+KIND_KEYS = list(KINDS)
 SETTINGS = (
     "normalise",
     "favourable",
@@ -43,7 +44,7 @@ class Json(serializers.JSONField):
 
 
 class AuditsQuery(PageQuery):
-    kind = choice(*KINDS, required=False)
+    kind = choice(*KIND_KEYS, required=False)
     system = serializers.CharField(required=False, allow_blank=True, help_text="Exactly this system's.")
     q = serializers.CharField(
         required=False, allow_blank=True, help_text="Part of a title, system, series or release."
@@ -77,7 +78,7 @@ class DetailsRequest(Strict):
 class AuditRequest(DetailsRequest):
     """A file, what its columns are, and how it is counted; settings left out have their defaults."""
 
-    kind = choice(*KINDS)
+    kind = choice(*KIND_KEYS)
     file = serializers.FileField(allow_empty_file=True, help_text="CSV, TSV, JSON lines or Parquet.")
     roles = Json(help_text='JSON: column -> role, such as {"sentence": "reference", "asr": "hypothesis"}.')
     normalise = choice(*NORMALISERS, required=False)
@@ -311,7 +312,7 @@ class MetricSerializer(serializers.Serializer):
     neutral = serializers.BooleanField()
 
 
-class ColumnSerializer(GroupColumnSerializer):
+class AuditColumnSerializer(GroupColumnSerializer):
     role = serializers.ChoiceField(["group", "condition"])
     groups = serializers.ListField(child=serializers.CharField())
     merged = serializers.IntegerField(help_text="How many small groups were put together.")
@@ -321,12 +322,12 @@ class ResultSerializer(serializers.Serializer):
     """A result. With parameters of a view it has one table, and none of the parts from `coverage` on."""
 
     schema_version = serializers.IntegerField()
-    kind = serializers.ChoiceField(list(KINDS))
+    kind = serializers.ChoiceField(KIND_KEYS)
     settings = serializers.DictField()
     roles = serializers.DictField(child=serializers.CharField())
     data = serializers.DictField()
     systems = serializers.ListField(child=serializers.CharField())
-    columns = ColumnSerializer(many=True)
+    columns = AuditColumnSerializer(many=True)
     metrics = MetricSerializer(many=True)
     headline = serializers.CharField(help_text="The key of the headline metric.")
     tables = TableSerializer(many=True)

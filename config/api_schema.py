@@ -23,7 +23,7 @@ STATUSES = {
         ("not_found", "No Audit matches the given query.", None),
     ),
     "409": (
-        "Not now: the bounty is not open, the audit has no result yet, or the Idempotency-Key stands for "
+        "Not now: the bounty is not open, the audit has no result, or the Idempotency-Key stands for "
         "something else.",
         ("bounty_closed", "This bounty takes no submissions: it is closed.", None),
     ),
@@ -41,6 +41,8 @@ STATUSES = {
         ("throttled", "Request was throttled. Expected available in 12 seconds.", None),
     ),
 }
+# Calls that give what a worker has computed, or what an organiser has prepared.
+NEED_A_RESULT = ("/result/", "/export.csv", "/sample/")
 ERROR = {
     "type": "object",
     "required": ["code", "detail", "field"],
@@ -63,8 +65,8 @@ class BearerScheme(OpenApiAuthenticationExtension):
 def document_errors(result: dict, generator, request, public) -> dict:
     result["components"]["schemas"]["Error"] = ERROR
     for path, operations in result["paths"].items():
-        for operation in operations.values():
-            for status in statuses(path, operation):
+        for method, operation in operations.items():
+            for status in statuses(path, method, operation):
                 operation["responses"].setdefault(status, error_answer(status))
     return result
 
@@ -78,13 +80,17 @@ def error_answer(status: str) -> dict:
     return {"description": meaning, "content": {"application/json": body}}
 
 
-def statuses(path: str, operation: dict) -> list[str]:
+def statuses(path: str, method: str, operation: dict) -> list[str]:
     asked = any(parameter["in"] == "query" for parameter in operation.get("parameters", ()))
     found = {"401", "429"}
     if "{" in path:
         found.add("404")
     if asked:
         found.add("400")
+    if path.endswith(NEED_A_RESULT):
+        found.add("409")
+    if method != "get":
+        found.add("403")
     if "requestBody" in operation:
         found |= {"400", "403", "409", "413", "415"}
     return sorted(found)

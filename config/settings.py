@@ -147,7 +147,10 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BEAT_SCHEDULE = {"reap": {"task": "bounty.tasks.reap", "schedule": 5.0, "options": {"expires": 5.0}}}
+CELERY_BEAT_SCHEDULE = {
+    f"reap {app}": {"task": f"{app}.tasks.reap", "schedule": 5.0, "options": {"expires": 5.0}}
+    for app in ("bounty", "audits")
+}
 CELERY_BEAT_SCHEDULE_FILENAME = str(FAULTLINE_DATA / "celerybeat-schedule")
 LEASE_SECONDS = 15
 HEARTBEAT_SECONDS = 4
@@ -214,14 +217,15 @@ REST_FRAMEWORK = {
         "samples": os.environ.get("THROTTLE_SAMPLES", "30/min"),
         "checks": os.environ.get("THROTTLE_CHECKS", "120/min"),
         "submissions": os.environ.get("THROTTLE_SUBMISSIONS", "120/min"),
+        "audits": os.environ.get("THROTTLE_AUDITS", "30/min"),
     },
     "NUM_PROXIES": int(os.environ.get("NUM_PROXIES", "0")),
     "UPLOADED_FILES_USE_URL": False,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Faultline API",
-    "DESCRIPTION": "Submit finds to bias bounties and read leaderboards. Sign requests with "
-    "`Authorization: Bearer <token>`; tokens are made on the page *API tokens*.",
+    "DESCRIPTION": "Submit finds to bias bounties and read leaderboards; audit tables of results by group. "
+    "Sign requests with `Authorization: Bearer <token>`; tokens are made on the page *API tokens*.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "OAS_VERSION": "3.1.1",
@@ -230,6 +234,7 @@ SPECTACULAR_SETTINGS = {
         "config.api_schema.document_errors",
     ],
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"AuditKind": "audits.serializers.KIND_KEYS"},
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 

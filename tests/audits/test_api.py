@@ -10,6 +10,13 @@ from django.test import Client
 
 from audits import analysis
 from audits.models import Audit
+from audits.serializers import (
+    AuditColumnSerializer,
+    MetricSerializer,
+    ResultSerializer,
+    TableRowSerializer,
+    TableSerializer,
+)
 from tests.api_caller import Caller, error_of
 from tests.audits.conftest import SPEECH_ROLES, make, run_audits, speech_table, stored_files, upload
 
@@ -140,6 +147,23 @@ def test_what_is_wrong_is_refused_at_once(owner, change, status, code, field):
     assert not Audit.objects.exists() and not stored_files()
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"sentence": "\\ud800", "ours": "a"}',
+        '{"sentence": "\\u0000", "ours": "a"}',
+        '{"sent\\u0000ence": "a", "ours": "a"}',
+        '{"\\ud800": "a", "ours": "a"}',
+    ],
+)
+def test_characters_that_no_database_holds_are_the_authors_to_mend(owner, line):
+    file = SimpleUploadedFile("t.jsonl", f"{line}\n".encode() * 3)
+    answer = owner.post(
+        "audits/", data=body(file=file, roles='{"sentence": "reference", "ours": "hypothesis"}')
+    )
+    assert answer.status_code == 400 and error_of(answer)[1] in ("bad_table", "bad_roles"), answer.content
+
+
 @pytest.mark.parametrize("missing", ["kind", "title", "file", "roles"])
 def test_what_is_missing_is_named(owner, missing):
     sent = body()
@@ -186,6 +210,19 @@ def test_quotas_end_in_sentences(owner, settings):
     run_audits()
     settings.AUDIT_BYTES_PER_USER = 1000
     assert error_of(owner.post("audits/", data=body())) == (413, "storage_full", "file")
+
+
+def test_the_description_names_every_part_of_a_result(owner, done):
+    assert set(done.result) == set(ResultSerializer().fields)
+    for name, serializer in (
+        ("tables", TableSerializer),
+        ("metrics", MetricSerializer),
+        ("columns", AuditColumnSerializer),
+    ):
+        assert set(done.result[name][0]) == set(serializer().fields)
+    assert set(done.result["tables"][0]["rows"][0]) == set(TableRowSerializer().fields)
+    shown = owner.get(f"audits/{done.key}/").json()
+    assert set(shown["data"]) == set(done.result["data"]) | {"file_name"}
 
 
 # How much is taken

@@ -103,7 +103,7 @@ def operations(schema: dict) -> dict[tuple[str, str], dict]:
 
 def test_every_call_is_described_with_its_errors(schema):
     found = operations(schema)
-    assert len(found) == 9
+    assert len(found) == 16
     for (method, path), operation in found.items():
         assert operation["summary"], path
         statuses = {"401", "429"} | ({"404"} if "{" in path else set())
@@ -121,7 +121,10 @@ def test_only_public_calls_may_go_without_a_token(schema):
     open_to_all = {
         operation["operationId"] for operation in operations(schema).values() if {} in operation["security"]
     }
-    assert open_to_all == {"bounties", "bounty", "sample", "leaderboard"}
+    assert open_to_all == {
+        *("bounties", "bounty", "sample", "leaderboard"),
+        *("audits", "audit", "audit_result", "audit_export"),
+    }
 
 
 def test_the_site_serves_the_same_description(schema, db):
@@ -137,8 +140,11 @@ def test_the_documents_calls_exist_and_none_is_left_out(schema):
         if line.startswith("curl"):
             path = re.search(r"\$SITE(/api/v1/[^\s\"?]*)", line)[1]
             assert resolve(path).func is not no_such_call, line
+            named = re.search(r" -X ([A-Z]+) ", line)
             method = "post" if re.search(r" -[Fd] ", line) else "get"
-            calls.add((method, path.replace("census-income", "{slug}").replace("/1/", "/{id}/")))
+            for example, name in (("census-income", "slug"), ("k7f3q9xw2mbt4h", "key"), ("/1/", "id")):
+                path = path.replace(example, f"/{{{name}}}/" if name == "id" else f"{{{name}}}")
+            calls.add((named[1].lower() if named else method, path))
     assert calls == set(operations(schema))
 
 

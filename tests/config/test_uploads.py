@@ -37,3 +37,13 @@ def test_what_strangers_send_is_not_read_when_it_is_large(db, small_caps):
     client.cookies["csrftoken"] = "a" * 32
     assert send(client, 60).status_code == 400
     assert send(client, 1).status_code == 403
+
+
+def test_an_audits_file_has_a_cap_of_its_own(client, cast, small_caps, settings):
+    client.force_login(cast.owner)
+    sent = {"kind": "classification", "title": "Loans", "file": as_upload(lending_table(400))}
+    assert client.post(reverse("audits:new"), sent).status_code == 302
+    settings.AUDIT_MAX_BYTES = 1000
+    assert (
+        client.post(reverse("audits:new"), sent | {"file": as_upload(lending_table(400))}).status_code == 400
+    )
