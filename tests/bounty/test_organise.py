@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from bounty import drafts, intake
-from common.spreadsheet import safe
 from bounty.models import Bounty, Status, Submission, TableUpload
+from common.spreadsheet import safe
 from tests.conftest import as_upload, draft, lending_table
 
 DETAILS = {"title": "Loans in Boston", "slug": "", "summary": "Who is turned down?", "description": "*Hello*"}
