@@ -93,7 +93,7 @@ class _Graph:
     @staticmethod
     def of(people: People, one: Ints, other: Ints) -> "_Graph":
         width = int(other.max()) + 1 if other.size else 1
-        present, edge = _dense(one * width + other)
+        present, edge = dense(one * width + other)
         first = int(one.max()) + 1 if one.size else 0
         return _Graph(first + width, np.stack([present // width, present % width + first]), edge, people)
 
@@ -111,7 +111,7 @@ class _Graph:
         count, label = _components(self.nodes, self.ends[:, edges])
         ends = np.sort(label[self.ends], axis=0)
         kept = (ends[0] != ends[1])[self.edge]
-        present, edge = _dense((ends[0] * count + ends[1])[self.edge[kept]])
+        present, edge = dense((ends[0] * count + ends[1])[self.edge[kept]])
         return _Graph(count, np.stack([present // count, present % count]), edge, self.people.take(kept))
 
     def parts(self) -> Iterator["_Graph"]:
@@ -179,7 +179,7 @@ def _components(nodes: int, ends: Ints) -> tuple[int, Ints]:
     return int(count), label.astype(np.int64)
 
 
-def _dense(code: Ints) -> tuple[Ints, Ints]:
+def dense(code: Ints) -> tuple[Ints, Ints]:
     """The codes present, ascending, and each one's place among them."""
     top = int(code.max()) + 1 if code.size else 0
     if top > 16 * len(code) + 1024:

@@ -14,8 +14,8 @@ as many people as have a row in it. This holds for all that is offered, with `sm
    what is safe, and never allows what is not.
 4. Where three or more views together have few joint cells, a search through the span of their sets finds
    nothing about fewer people (`fairness.spans`). It is complete where every joint cell is that large, where
-   sums over smaller ones alone have at most two dimensions, and where at most ten are smaller. Otherwise it
-   can miss what takes cells of three views, and larger joint tables are not searched beyond 1 to 3.
+   sums over smaller ones alone have at most two dimensions, and where at most twelve cells are smaller.
+   Elsewhere it can miss what takes sets of three views, and larger joint tables are held to 1 to 3 alone.
 
 Bounds are not covered (a count is not negative, so three numbers can confine a fourth), nor what a reader
 knows already, nor small numbers of errors, of labels or of rows without exposure within a set: those are what
@@ -28,9 +28,10 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fairness.cells import Cells, Ints
-from fairness.cuts import People, safe_together
+from fairness.cuts import People, dense, safe_together
 from fairness.rates import Floats
 from fairness.spans import few_in_span
 
@@ -96,6 +97,16 @@ def _populations(cells: Cells) -> list[Floats]:
     return found
 
 
+@dataclass(frozen=True)
+class Fixed:
+    """Of each set of a view: one of its rows, int64[sets]; and in which columns all of it is of one group,
+    bool[columns, sets].
+    """
+
+    row: Ints
+    same: NDArray[np.bool_]
+
+
 class _Public:
     """What readers have of one population: the views offered so far, and their sets."""
 
@@ -107,21 +118,28 @@ class _Public:
             cluster = cells.frame.get_column("cluster").to_numpy()[there]
             by_person = np.argsort(cluster, kind="stable")
             there, person = there[by_person], cluster[by_person].astype(np.int64)
-        self.people = People(person, rows[there])
-        self.columns = [_dense(cells.codes(place)[there]) for place in range(len(cells.columns))]
+        if (
+            person is not None and (np.diff(person) > 0).all()
+        ):  # nobody in two sets of rows: as if one row each
+            self.people = People(None, np.ones(len(there)))
+        else:
+            self.people = People(person, rows[there])
+        self.columns = [dense(cells.codes(place)[there])[1] for place in range(len(cells.columns))]
         everyone = np.zeros(len(there), np.int64)
         self.codes: dict[View, Ints] = {(): everyone}
         self.sizes: dict[View, Floats] = {(): self.people.count(everyone, 1)}
+        self.fixed: dict[View, Fixed] = {(): self._fixed(everyone, 1)}
         self.offered: list[View] = [()]
 
     def admits(self, view: View) -> bool:
         code = self.codes[view] = self._code(view)
-        size = self.sizes[view] = self.people.count(code, int(code.max(initial=-1)) + 1)
+        count = int(code.max(initial=-1)) + 1
+        size = self.sizes[view] = self.people.count(code, count)
+        if not 1 <= count <= MOST_CELLS or (size < self.least).any():
+            return False
+        self.fixed[view] = self._fixed(code, count)
         return (
-            bool(len(size))
-            and len(size) <= MOST_CELLS
-            and bool((size >= self.least).all())
-            and all(self._counts_are_safe(view, other) for other in self.offered)
+            all(self._counts_are_safe(view, other) for other in self.offered)
             and all(self._cells_are_safe(view, other) for other in _widest(self.offered))
             and not any(self._span_is_unsafe(views) for views in self._together(view))
         )
@@ -133,15 +151,22 @@ class _Public:
         if len(view) == 1:
             return self.columns[view[0]]
         one, other = (self.columns[place] for place in view)
-        return _dense(one * (int(other.max(initial=0)) + 1) + other)
+        return dense(one * (int(other.max(initial=0)) + 1) + other)[1]
+
+    def _fixed(self, code: Ints, count: int) -> Fixed:
+        row = np.zeros(count, np.int64)
+        row[code] = np.arange(len(code))
+        same = [np.bincount(code, column != column[row][code], count) == 0 for column in self.columns]
+        return Fixed(row, np.stack(same))
 
     def _counts_are_safe(self, view: View, other: View) -> bool:
         if self.people.person is None:
             return True  # people are rows, and those stand in the cells
         for inner, outer in ((view, other), (other, view)):
-            within = _within(self.codes[inner], self.codes[outer], len(self.sizes[inner]))
-            nested = within >= 0
-            more = self.sizes[outer][within[nested]] - self.sizes[inner][nested]
+            fixed = self.fixed[inner]
+            nested = fixed.same[list(outer)].all(0)
+            around = self.codes[outer][fixed.row[nested]]
+            more = self.sizes[outer][around] - self.sizes[inner][nested]
             if ((more > 0) & (more < self.least)).any():
                 return False
         return True
@@ -163,24 +188,11 @@ class _Public:
     def _span_is_unsafe(self, views: list[View]) -> bool:
         if len(views) < 3:
             return False
-        return bool(few_in_span(self.people, [self.codes[view] for view in views], self.least))
+        used = sorted({place for view in views for place in view})
+        columns = [self.columns[place] for place in used]
+        return bool(few_in_span(self.people, columns, [self.codes[view] for view in views], self.least))
 
 
 def _widest(views: list[View]) -> list[View]:
     """The views that no other one refines."""
     return [view for view in views if not any(set(view) < set(other) for other in views)]
-
-
-def _dense(code: Ints) -> Ints:
-    """The same split with the codes 0, 1, ... and none unused."""
-    there = np.zeros(int(code.max(initial=-1)) + 1, np.bool_)
-    there[code] = True
-    return (np.cumsum(there) - 1)[code]
-
-
-def _within(inner: Ints, outer: Ints, count: int) -> Ints:
-    """For each cell of one split, int64[count], the cell of the other that holds it whole, or -1."""
-    within = np.full(count, -1, np.int64)
-    within[inner] = outer
-    within[inner[within[inner] != outer]] = -1
-    return within

@@ -8,18 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fairness.cells import Ints
-from fairness.cuts import People
+from fairness.cuts import People, dense
 from fairness.rates import Floats
 
 MOST_WORK = 2_000_000  # sets * sets * joint cells
-FEW_CELLS = 10  # so few light ones that every selection of them is tried
-MOST_CROSSED = 24
+FEW_CELLS = 12  # so few light ones that every selection of them is tried
+MOST_CROSSED = 12
 ZERO = 1e-7
 
 
-def few_in_span(people: People, views: list[Ints], least: int) -> bool | None:
-    """Whether sums and differences of the cells of several splits, int64[m] each, single out fewer than
-    `least` people; None where there are too many cells to search.
+def few_in_span(people: People, columns: list[Ints], views: list[Ints], least: int) -> bool | None:
+    """Whether sums and differences of the cells of several views single out fewer than `least` people; None
+    where there are too many cells to search. The views, int64[m] each, are splits by some of the columns.
 
     The published cells span a space of sums over joint cells. Taken in the order of their people, the
     heaviest first, the joint cells on which that space has its pivots are a heaviest basis; a sum about light
@@ -27,17 +27,19 @@ def few_in_span(people: People, views: list[Ints], least: int) -> bool | None:
     what is left of two of them when one cell is cancelled, are looked at; with at most two rows that is all
     there is. With at most FEW_CELLS light joint cells every selection of them is.
     """
-    joint, code = _joint(views)
-    cells = joint.shape[1]
     starts = np.cumsum([0, *(int(view.max()) + 1 for view in views)])
-    if starts[-1] ** 2 * cells > MOST_WORK:
+    code = _joint(columns, MOST_WORK // int(starts[-1]) ** 2)
+    if code is None:
         return None
+    cells = int(code.max()) + 1
+    row = np.zeros(cells, np.int64)
+    row[code] = np.arange(len(code))
     size = people.count(code, cells)
     if (size >= least).all():
         return False
     sets = np.zeros((int(starts[-1]), cells))
-    for start, members in zip(starts, joint, strict=False):
-        sets[start + members, np.arange(cells)] = 1
+    for start, view in zip(starts, views, strict=False):
+        sets[start + view[row], np.arange(cells)] = 1
     order = np.argsort(-size, kind="stable")
     rows, pivots = _reduced(sets[:, order])
     light = np.flatnonzero(size[order] < least)
@@ -50,7 +52,7 @@ def few_in_span(people: People, views: list[Ints], least: int) -> bool | None:
     crowd = _Crowd(people.take(kept), place[code[kept]], len(light), least)
     if len(light) <= FEW_CELLS:
         return _few_cells(rows, crowd)
-    return crowd.any_small(rows != 0) or any(crowd.any_small(left) for left in _crossed(rows))
+    return crowd.any_small(rows != 0) or crowd.any_small(_crossed(rows))
 
 
 class _Crowd:
@@ -62,7 +64,7 @@ class _Crowd:
 
     def small(self, chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Which selections of cells, bool[k, n], hold fewer than `least` people and anybody."""
-        small = chosen @ self.shared < self.least - ZERO
+        small = chosen.astype(np.float64) @ self.shared < self.least - ZERO
         small &= chosen.any(-1)
         if not self.rows_are_people and small.any():
             people = np.count_nonzero(chosen[small].astype(np.float64) @ self.met.T, axis=-1)
@@ -76,31 +78,35 @@ class _Crowd:
 def _few_cells(rows: Floats, crowd: _Crowd) -> bool:
     """Whether a selection of few people holds all of some sum: rows then depend on each other outside it."""
     n = rows.shape[1]
-    chosen = (np.arange(1, 1 << n)[:, None] >> np.arange(n) & 1).astype(np.bool_)
-    chosen = chosen[crowd.small(chosen)]
+    number = np.arange(1 << n)
+    chosen = (number[:, None] >> np.arange(n) & 1).astype(np.bool_)
+    small = crowd.small(chosen)
+    wider = np.array([small[number | 1 << cell] & ~chosen[:, cell] for cell in range(n)]).any(0)
+    chosen = chosen[small & ~wider]
     if not len(chosen):
         return False
     outside = np.where(chosen[:, None, :], 0.0, rows[None])
     return bool((np.linalg.matrix_rank(outside, tol=ZERO) < len(rows)).any())
 
 
-def _crossed(rows: Floats) -> list[NDArray[np.bool_]]:
-    """For pairs of the first rows, what is left when one cell of both is cancelled."""
-    found = []
-    for one, other in combinations(rows[:MOST_CROSSED], 2):
+def _crossed(rows: Floats) -> NDArray[np.bool_]:
+    """What is left of pairs of rows, the lightest first, when one cell of both is cancelled."""
+    found = [np.zeros((0, rows.shape[1]), np.bool_)]
+    for one, other in combinations(rows[: -MOST_CROSSED - 1 : -1], 2):
         both = np.flatnonzero((one != 0) & (other != 0))
         left = one[None] - (one[both] / other[both])[:, None] * other[None]
         found.append(np.abs(left) > ZERO)
-    return found
+    return np.concatenate(found)
 
 
-def _joint(views: list[Ints]) -> tuple[Ints, Ints]:
-    """The joint cells, as the cell of each view: int64[views, cells]; and each row's, int64[m]."""
-    code = np.zeros(len(views[0]), np.int64)
-    for view in views:
-        code = np.unique(code * (int(view.max()) + 1) + view, return_inverse=True)[1]
-    _, first = np.unique(code, return_index=True)
-    return np.stack([view[first] for view in views]), code
+def _joint(columns: list[Ints], most: int) -> Ints | None:
+    """The joint cell of each set of rows; None where there are more than `most`."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        present, code = dense(code * (int(column.max()) + 1) + column)
+        if len(present) > most:
+            return None
+    return code
 
 
 def _reduced(table: Floats) -> tuple[Floats, Ints]:
