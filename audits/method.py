@@ -12,7 +12,7 @@ from .written import count
 
 MOST_DESCRIBED = 600
 LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
-MARKUP = re.compile(r"(?m)^\s{0,3}(?:#{1,6}|>|[-*+]|\d+\.)\s+|[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}")
+MARKUP = re.compile(r"(?m)^\s{0,3}(?:#{1,6}|>|[-*+]|\d+\.)\s+|[*`]+|(?<!\w)_+(?=\w)|(?<=\w)_+(?!\w)")
 OPTIONS = {
     "normalise": "--normalise",
     "favourable": "--favourable",
