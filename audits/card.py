@@ -187,7 +187,8 @@ class _Making:
         if data["people"] is not None:
             size += f" of {times(data['people'], self.kind.cluster_word)}"
         overall = self.result["coverage"]["overall"]
-        size += f", {count(overall['exposure'])} {self.metrics[0].exposure_name}"
+        if self.metrics[0].exposure_name != self.kind.row_word[1]:
+            size += f", {count(overall['exposure'])} {self.metrics[0].exposure_name}"
         if overall["hours"]:
             size += f", {overall['hours']:,.1f} hours"
         found = (

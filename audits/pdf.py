@@ -5,6 +5,7 @@ points are listed at the end, so that no name is lost or mistaken for another.
 """
 
 import logging
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -26,6 +27,7 @@ FOOT = 18.0
 # Of a table of rates, in millimetres: group, people, rate, interval, drawn, gap, p.
 COLUMNS = (47.0, 15.0, 15.0, 27.0, 38.0, 18.0, 14.0)
 MISSING = "◌"
+LACKING = re.compile("\0+(?: \0+)*")
 LANGUAGE = "en"
 
 # A line for every table of every font is no news.
@@ -69,20 +71,11 @@ class Letters:
             " " if letter.isspace() and letter != "\u00a0" else letter
             for letter in unicodedata.normalize("NFC", text)
         )
-        if all(ord(letter) in letters() for letter in plain):
-            return plain
-        runs: list[str] = []
-        missing = ""
-        for letter in f"{plain}\0":
-            if letter != "\0" and ord(letter) not in letters():
-                missing += letter
-                continue
-            if missing:
-                number = self.replaced.setdefault(missing, len(self.replaced) + 1)
-                runs.append(f"{MISSING}[{number}]")
-                missing = ""
-            runs.append(letter)
-        return "".join(runs[:-1])
+        known = "".join(letter if ord(letter) in letters() else "\0" for letter in plain)
+        return LACKING.sub(lambda run: self.stand_in(plain[run.start() : run.end()]), known)
+
+    def stand_in(self, run: str) -> str:
+        return f"{MISSING}[{self.replaced.setdefault(run, len(self.replaced) + 1)}]"
 
 
 class _Sheet(FPDF):
