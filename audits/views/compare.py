@@ -15,6 +15,7 @@ from .. import figures
 from ..models import Audit
 from .controls import Controls, metric_choices
 from .frame import Report, is_part, visible_audit
+from .tables import titled
 
 MOST_CHOICES = 200
 MOST_RELEASES = 60
@@ -153,7 +154,9 @@ def over_time(request: HttpRequest, audits: Sequence[Audit], controls: Controls)
     controls.add("metric", "Rate", metric_choices(metrics), key)
     columns = [name for name in last.names if all(name in report.names for report in reports)]
     by = controls.get("by")
-    controls.add("by", "By", [("", "everyone together"), *((name, name) for name in columns)], by)
+    controls.add(
+        "by", "By", [("", "everyone together"), *((name, titled(last, name)) for name in columns)], by
+    )
     metric = next((metric for metric in metrics if metric.key == key), None)
     if metric is None or (by and by not in columns):
         raise ValueError("The audits of this series do not all have that rate or column.")

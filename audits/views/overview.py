@@ -10,7 +10,6 @@ from django.urls import path
 from django_htmx.http import HttpResponseClientRefresh
 
 from fairness.columns import shown as quoted
-from fairness.disaggregate import View
 
 from .. import figures
 from ..written import count
@@ -36,9 +35,10 @@ def report(request: HttpRequest, key: str) -> HttpResponse:
 
 def overview(report: Report) -> dict:
     result, headline = report.result, report.headline
-    tables = {system: report.table(View(system, headline.key)).overall for system in report.systems}
     return {
-        "headlines": [{"system": system, "row": row} for system, row in tables.items()],
+        "headlines": [
+            {"system": system, "row": headline_table(report, system)["rows"][0]} for system in report.systems
+        ],
         "headline": headline,
         "data": result["data"],
         **coverage(report),
@@ -87,18 +87,27 @@ def coverage(report: Report) -> dict:
     }
 
 
+def headline_table(report: Report, system: str, *columns: str) -> dict:
+    """The headline as the result holds it ready; its first row is everyone's."""
+    return next(
+        table
+        for table in report.result["tables"]
+        if (table["system"], table["columns"], table["metric"])
+        == (system, list(columns), report.result["headline"])
+    )
+
+
 def worst_first(report: Report) -> list[dict]:
     """The widest gaps to everyone else of the headline, over all columns, of the first system."""
-    headline, found = report.headline, []
-    sign = -1 if headline.higher_is_better else 1
+    found = []
+    sign = -1 if report.headline.higher_is_better else 1
     for name in report.of_role("group"):
-        table = report.table(View(report.systems[0], headline.key, by=(name,)))
         found += [
-            {"column": name, "mark": report.mark(name), "label": label(row), "row": row}
-            for row in table.groups
-            if row.gap is not None and sign * row.gap > 0
+            {"column": name, "mark": report.mark(name), "label": row["group"][name], "row": row}
+            for row in headline_table(report, report.systems[0], name)["rows"][1:]
+            if row["gap"] is not None and sign * row["gap"] > 0
         ]
-    found.sort(key=lambda line: -sign * line["row"].gap)
+    found.sort(key=lambda line: -sign * line["row"]["gap"])
     return found[:MOST_WORST]
 
 
