@@ -1,57 +1,15 @@
 """A newcomer in a real browser, with a real worker process: from sign-up to a scored submission."""
 
-import os
-import subprocess
-import sys
-
 import pytest
-from django.db import connection
 from playwright.sync_api import expect
 
 from bounty.models import Bounty, Check, Status, Submission, Team
-from tests.conftest import PASSWORD
+from tests.site.conftest import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 # A worker of a busy machine takes its time to start.
 VERDICT_SECONDS = 120
 PAGES = ("", "data/", "submit/", "submissions/", "leaderboard/")
-
-
-@pytest.fixture
-def worker():
-    """Celery with beat, on the tests' database and the real broker."""
-    names = connection.settings_dict
-    url = f"postgresql://{names['USER']}@/{names['NAME']}?host={names['HOST'] or names['OPTIONS']['host']}"
-    command = ["-m", "celery", "-A", "config", "worker", "-B", "--concurrency=1", "--loglevel=warning"]
-    process = subprocess.Popen([sys.executable, *command], env={**os.environ, "DATABASE_URL": url})
-    yield process
-    process.terminate()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def page(chromium):
-    """A page in which the console must stay silent: no error, and nothing the policy on content blocks."""
-    context = chromium.new_context(viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    problems = []
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    yield page
-    context.close()
-    assert not problems, problems
-
-
-def sign_in(page, live_server, path: str, name: str = "participant") -> None:
-    page.goto(f"{live_server.url}/accounts/login/?next={path}")
-    page.locator("[name=login]").fill(name)
-    page.locator("[name=password]").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{live_server.url}{path}")
 
 
 def test_a_newcomer_signs_up_tries_a_rule_and_gets_a_verdict(open_bounty, live_server, worker, page):
