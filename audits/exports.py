@@ -7,7 +7,9 @@ is not in the `Reader.result` that all but the rows are made from.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import polars as pl
@@ -15,6 +17,7 @@ import polars as pl
 from common.spreadsheet import csv_lines
 from fairness.calibration import Bin
 from fairness.compare import Difference
+from fairness.disaggregate import Table
 from fairness.tolerances import Judgement
 from fairness.words import ConfusedWords, MissedWord
 from fairness.worst import WorstGroup
@@ -24,6 +27,7 @@ from .access import Reader
 from .models import Audit
 
 ROWS_AT_ONCE = 20_000
+LINES_AT_ONCE = 500
 GROUP = "g:"
 OF_A_TABLE = ("system", "metric", "aggregation", "where", "versus", "baseline")
 OF_A_GROUP = ("group", "column_1", "group_1", "column_2", "group_2")
@@ -53,6 +57,12 @@ def names(of: type, *without: str) -> tuple[str, ...]:
     return tuple(field.name for field in fields(of) if field.name not in without)
 
 
+def in_chunks(lines: Iterator[str]) -> Iterator[str]:
+    """Lines put together, so that a million of them are not a million writes."""
+    while chunk := "".join(islice(lines, LINES_AT_ONCE)):
+        yield chunk
+
+
 # Rates
 
 
@@ -69,6 +79,17 @@ def csv_rows(audit: Audit, table: Mapping[str, Any]) -> Iterator[dict]:
     }
     for row in table["rows"]:
         yield facts | groups_of(row["group"], table["columns"]) | {name: row[name] for name in NUMBERS}
+
+
+def view_query(table: Table) -> str:
+    """The parameters that give a table again, as they stand in an address: for the link to its CSV."""
+    pairs = [("system", table.system), ("metric", table.metric), ("aggregation", table.aggregation)]
+    pairs += [("by", column) for column in table.columns]
+    pairs += [("where", f"{column}={group}") for column, group in table.where]
+    pairs += [("versus", table.versus)]
+    if table.versus == "baseline":
+        pairs += [("baseline", table.baseline or "")]
+    return urlencode(pairs)
 
 
 def groups_of(group: Mapping[str, str], columns: Sequence[str]) -> dict[str, str]:

@@ -57,7 +57,7 @@ def as_file(response: HttpResponseBase, reader: Reader, name: str) -> HttpRespon
 
 
 def csv_file(lines: Iterator[str], reader: Reader, name: str) -> HttpResponseBase:
-    return as_file(StreamingHttpResponse(lines, content_type=CSV), reader, f"{name}.csv")
+    return as_file(StreamingHttpResponse(exports.in_chunks(lines), content_type=CSV), reader, f"{name}.csv")
 
 
 # Data

@@ -7,12 +7,13 @@ import json
 
 import polars as pl
 import pytest
+from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
 from audits import store
 from audits.access import Reader
-from audits.exports import PARTS, row_headers
+from audits.exports import PARTS, row_headers, view_query
 from audits.models import Audit
 from common.spreadsheet import STARTS_A_FORMULA, is_number
 from fairness.cells import Cells
@@ -132,6 +133,25 @@ def test_the_parameters_of_a_view_give_that_table_alone(cast, done):
     ]
     assert {row["column_1"] for row in rows[1:]} == {"gender"}
     assert {row["group_2"] for row in rows[1:]} == {"Scots", "Irish", "Welsh", "Midlands"}
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        View(
+            "theirs", "wil", by=("accent",), where=(("noise", "street"),), versus="baseline", baseline="Scots"
+        ),
+        View("ours", "wer", by=("noise", "gender"), aggregation="cluster_mean"),
+        View("ours", "wer"),
+    ],
+)
+def test_the_link_of_a_table_gives_that_table(cast, done, view):
+    table = Reader(done, cast.owner).table(view)
+    rows = lines(get(done, "tables_csv", cast.owner, **dict(QueryDict(view_query(table)).lists())))
+    assert [row["value"] for row in rows] == [
+        "" if row.value is None else str(row.value) for row in table.rows
+    ]
+    assert [row["gap"] for row in rows] == ["" if row.gap is None else str(row.gap) for row in table.rows]
 
 
 def test_it_refuses_a_table_that_is_not_there(cast, done):
