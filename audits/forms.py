@@ -200,9 +200,11 @@ class SetupForm(DetailsForm):
         self.tolerances = Lines(
             "tolerance", metric=partial(metric_field, self.kind), column=column, within=within_field
         )
-        self.baselines.add_to(self, list(given.baselines.items()))
-        self.excluded.add_to(self, list(given.exclude))
-        self.tolerances.add_to(self, [(t.metric, t.column, 100 * t.within) for t in given.tolerances])
+        # A replaced file may lack columns that were named before.
+        kept = [one for one in given.tolerances if one.column in self.names]
+        self.baselines.add_to(self, [pair for pair in given.baselines.items() if pair[0] in self.names])
+        self.excluded.add_to(self, [pair for pair in given.exclude if pair[0] in self.names])
+        self.tolerances.add_to(self, [(one.metric, one.column, 100 * one.within) for one in kept])
 
     def column_rows(self) -> list[dict]:
         return [{**column, "field": self[f"role_{place}"]} for place, column in enumerate(self.columns)]

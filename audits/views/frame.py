@@ -50,9 +50,8 @@ class Report:
         self.result = self.reader.result
         self.table = self.reader.table
         self.systems = tuple(self.result["systems"])
-        self.columns = tuple(
-            column for column in audit.result["columns"] if column["name"] in self.reader.columns
-        )
+        seen = [column for column in audit.result["columns"] if column["name"] in self.reader.columns]
+        self.columns = tuple(sorted(seen, key=lambda column: column["role"] == "condition"))
         self.names = tuple(column["name"] for column in self.columns)
         self.controls = Controls(request.GET)
 

@@ -24,7 +24,7 @@ ASKS_AGAIN = "running"
 def report(request: HttpRequest, key: str) -> HttpResponse:
     """The overview; without a result, how far the audit is, which asks again until there is one."""
     audit = visible_audit(request, key)
-    if audit.is_done and request.GET.get("seen") == ASKS_AGAIN and is_part(request):
+    if not audit.is_unfinished and request.GET.get("seen") == ASKS_AGAIN and is_part(request):
         return HttpResponseClientRefresh()
     if audit.is_done:
         return shown(request, Report(request, audit), "report", overview)

@@ -466,3 +466,23 @@ def test_a_series_is_a_trend(owner, done, second):
 
 def test_the_navigation_leads_to_audits(owner, db):
     assert f'href="{page("list")}"' in html(owner.get(reverse("bounty:list")))
+
+
+def test_settings_about_columns_that_a_new_file_lacks_are_dropped(owner, cast):
+    values = {"baselines": {"accent": "Scots"}, "exclude": [["accent", "x"]], "tolerances": [
+        {"metric": "wer", "column": "accent", "within": 0.02}]}  # fmt: skip
+    audit = make(cast.owner, values=values)
+    run_audits()
+    other = upload(speech_table().drop("accent"), "other.csv")
+    owner.post(page("setup", audit.key), {"replace": "1", "file": other})
+    fields = fields_of(owner.get(page("setup", audit.key)), "setup-form")
+    assert owner.post(page("setup", audit.key), fields).url == page("report", audit.key)
+    audit.refresh_from_db()
+    assert not audit.settings["baselines"] and not audit.settings["tolerances"]
+
+
+def test_a_file_that_turns_out_wrong_while_it_runs_is_loaded_anew(owner, made):
+    change(made, status="rejected", error="bad_table", error_detail="Row 7 is wrong.")
+    answer = owner.get(page("report", made.key), {"seen": "running"}, headers=HTMX)
+    assert answer["HX-Refresh"] == "true"
+    assert "Row 7 is wrong." in text(owner.get(page("report", made.key)))
