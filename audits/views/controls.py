@@ -16,7 +16,7 @@ AGGREGATION_NAMES = {
     "cluster_mean": "Mean over {people}",
     "macro": "Mean over groups",
 }
-VERSUS_NAMES = {"rest": "everyone else", "baseline": "a group", "best": "the best group"}
+VERSUS_NAMES = {"rest": "everyone else", "baseline": "one group", "best": "the best group"}
 MOST_FILTERS = 3
 
 

@@ -1,5 +1,7 @@
 """The list of audits: what is public, what is one's own, and a search over both."""
 
+from collections.abc import Iterable
+
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -23,11 +25,7 @@ def audit_list(request: HttpRequest) -> HttpResponse:
     form = AuditFilter(request.GET)
     found = filtered(listed, user, form)
     page = Paginator(found.order_by("-finished", "-id"), AUDITS_ON_A_PAGE).get_page(request.GET.get("page"))
-    for audit in page:
-        kind = KINDS[audit.kind]
-        audit.words = (kind.row_word[1], kind.cluster_word[1])
-        for column in audit.card["groups"]:
-            column["shown_mark"] = mark_of(column | {"role": "group"})
+    in_words(page)
     mine = (
         Audit.objects.filter(owner=user.pk).exclude(status=Status.SCORED) if user.pk else Audit.objects.none()
     )
@@ -39,6 +37,15 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         "drafts": mine.for_lists().order_by("-id")[:UNFINISHED_SHOWN],
     }
     return render(request, "audits/list.html", context)
+
+
+def in_words(audits: Iterable[Audit]) -> None:
+    """What the row of an audit in a list says beside its card."""
+    for audit in audits:
+        kind = KINDS[audit.kind]
+        audit.words = (kind.row_word[1], kind.cluster_word[1])
+        for column in audit.card["groups"]:
+            column["shown_mark"] = mark_of(column | {"role": "group"})
 
 
 def filtered(listed: QuerySet[Audit], user, form: AuditFilter) -> QuerySet[Audit]:

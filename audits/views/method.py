@@ -55,7 +55,7 @@ def method(report: Report) -> dict:
             (name.replace("_", " ").capitalize(), written(value)) for name, value in facts.items() if value
         ],
         "settings": result["settings"],
-        "columns": [{"name": c["name"], "mark": mark_of(c), **c} for c in report.columns],
+        "columns": [c | {"mark": mark_of(c)} for c in report.columns],
         "command": command(result),
         "said": said(report),
         "schema_version": result["schema_version"],

@@ -146,7 +146,10 @@ def table_context(report: Report, table: Table) -> dict:
         "rows": [{"groups": list(row.group.values()), "row": row} for row in rows],
         "columns": [{"name": name, "mark": report.mark(name)} for name in table.columns],
         "figure": figures.forest(
-            [label(row) for row in drawn], drawn, overall=table.overall, title="with 95 % interval"
+            [label(row) for row in drawn],
+            drawn,
+            overall=table.overall,
+            title=f"{metric.name}, with 95 % interval",
         ),
         "left_out": len(rows) - len(drawn),
         "merged": merged(report, table.columns),
@@ -291,7 +294,9 @@ def by_condition(report: Report, table: Table) -> dict:
         "levels": levels,
         "group": mark_pair(report, group),
         "crossed_note": table_note(report, table, tested=False),
-        "crossed_figure": figures.several(groups, series, title="with 95 % interval"),
+        "crossed_figure": figures.several(
+            groups, series, title=f"{report.metric(table.metric).name}, with 95 % interval"
+        ),
     }
 
 

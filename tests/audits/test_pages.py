@@ -196,7 +196,7 @@ def test_rates_are_those_of_the_result(owner, done):
     assert f"{100 * welsh['value']:.1f} %" in shown
     assert f"{100 * welsh['low']:.1f} to {100 * welsh['high']:.1f} %" in shown
     assert "studentised bootstrap over speakers" in shown and "corrected over the 4 comparisons" in shown
-    worst = re.findall(r'<th scope="row" class="group">(\w+)', html(owner.get(page("rates", done.key))))
+    worst = re.findall(r'<th scope="row" class="group"><a [^>]+>(\w+)', html(owner.get(page("rates", done.key))))
     assert worst[0] == "Welsh"
 
 

@@ -21,8 +21,16 @@ def test_it_shows_both_and_each_leads_to_it(client, cast, audit, open_bounty):
     page = client.get(PAGE).content.decode()
     assert "The audit of it" in page
     assert "Lending decisions" in page
+    assert "<dt>Utterances</dt>" in page
+    assert "origin not said" in page
     assert PAGE in client.get(f"/audits/{audit.key}/").content.decode()
     assert PAGE in client.get("/bounties/lending/").content.decode()
+
+
+def test_an_audit_without_a_result_is_not_there_yet(client, cast):
+    make(cast.owner, system="recogniser-2")
+    client.force_login(cast.owner)
+    assert client.get(PAGE).status_code == 404
 
 
 @pytest.mark.parametrize("visibility", [Visibility.PRIVATE, Visibility.UNLISTED])
