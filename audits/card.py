@@ -15,7 +15,7 @@ from fairness.kinds.base import Metric
 from . import limits, method
 from .access import Reader
 from .limits import Covered, mark_of
-from .written import count, gap_interval, interval, p_value, percent, points, times
+from .written import NBSP, count, gap_interval, interval, p_value, percent, points, times
 
 ALPHA = 0.05
 MOST_LINES = 12  # of a table; the rest is in the report
@@ -282,7 +282,7 @@ class _Making:
             if other.key != metric.key:
                 continue
             for row in table.groups:
-                name = f"{column['name']} = {row.group[column['name']]}"
+                name = f"{limits.titled(column)}{NBSP}={NBSP}{row.group[column['name']]}"
                 if row.gap is None:
                     continue
                 if row.p_adjusted is not None and row.p_adjusted <= ALPHA:
@@ -301,9 +301,9 @@ class _Making:
 
     def promise(self, one: Mapping[str, Any]) -> str:
         metric = next(metric for metric in self.reader.metrics if metric.key == one["metric"])
-        said = (
-            f"{metric.name} within {points(one['within']).lstrip('+')} across the groups of {one['column']}"
-        )
+        column = next(column for column in self.columns if column["name"] == one["column"])
+        within = points(one["within"]).lstrip("+")
+        said = f"{metric.name} within {within} across the groups of {limits.titled(column)}"
         if one["gap"] is None:
             return f"{said}: {one['answer']}. No two groups are large enough to compare."
         between = f"{one['first']} and {one['second']}"

@@ -54,13 +54,19 @@ def mark_of(column: Mapping[str, Any]) -> str:
     return "origin not said" if column["mark"] == NOT_MARKED else column["mark"]
 
 
+def titled(column: Mapping[str, Any]) -> str:
+    """A column's name with its mark, as it stands in a sentence."""
+    mark = mark_of(column)
+    return f"{column['name']} ({mark})" if mark else column["name"]
+
+
 def covered(column: Mapping[str, Any], people: tuple[str, str]) -> Covered:
     """Who is in the data by a column, from the result's coverage."""
     groups = sorted(column["groups"], key=lambda group: -group["people"])
     texts = [f"{one['group']} {count(one['people'])}" for one in groups if one["people"]]
     more = len(texts) - MOST_GROUPS
     if more > 0:
-        texts = [*texts[:MOST_GROUPS], f"and {count(more)} more groups"]
+        texts = [*texts[:MOST_GROUPS], f"and {times(more, ('group', 'groups'))} more"]
     shown = f"{people[1].capitalize()}: {', '.join(texts)}"
     return Covered(column["name"], mark_of(column), shown, percent(column["not_stated"]))
 
@@ -110,13 +116,12 @@ def few_people(tables: Sequence[Table], clustered: bool, people: tuple[str, str]
 
 
 def merged(columns: Sequence[Mapping[str, Any]], smallest: int, people: str) -> Iterable[str]:
-    for column in columns:
-        if column["merged"]:
-            yield (
-                f"{column['name']}: {count(column['merged'])} groups, those with fewer than "
-                f"{count(smallest)} {people} and what had to join them, are counted together as “{SMALLER}”; "
-                "none of them has a rate of its own."
-            )
+    found = [f"{column['name']} {count(column['merged'])}" for column in columns if column["merged"]]
+    if found:
+        yield (
+            f"Groups with fewer than {count(smallest)} {people}, and what had to join them, are counted "
+            f"together as “{SMALLER}” and have no rate of their own: {', '.join(found)}."
+        )
 
 
 def origins(columns: Sequence[Mapping[str, Any]]) -> Iterable[str]:

@@ -65,7 +65,7 @@ def system_part(reader: Reader, columns: Mapping[str, Any], name: str, number: i
         "types": [types(reader, table, columns) for table in by] if reader.kind.type_metrics else [],
         "type_metrics": [metric for metric in reader.metrics if metric.key in reader.kind.type_metrics],
         "words": [words(part, columns) for part in result["words"] if part["system"] == name],
-        "worst": next((found for found in result["worst"] if found["system"] == name), None),
+        "worst": next((worst(found, columns) for found in result["worst"] if found["system"] == name), None),
         "sensitivity": sensitivity(result["sensitivity"], columns, name),
         "calibration": [
             part | {"mark": columns[part["column"]]["mark"] if part["column"] else ""}
@@ -141,6 +141,18 @@ def words(part: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]
         for one in part["groups"]
     ]
     return {"column": columns[part["column"]], "groups": groups}
+
+
+def worst(found: Mapping[str, Any], columns: Mapping[str, Any]) -> dict[str, Any]:
+    groups = []
+    for group in found["groups"]:
+        conditions = [f"{titled(columns[column])} = {label}" for column, label in group["conditions"]]
+        groups.append(group | {"name": ", ".join(conditions)})
+    return dict(found) | {"groups": groups}
+
+
+def titled(column: Mapping[str, Any]) -> str:
+    return f"{column['name']} ({column['mark']})" if column["mark"] else column["name"]
 
 
 def sensitivity(

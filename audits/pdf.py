@@ -100,7 +100,7 @@ class _Sheet(FPDF):
         self.set_y(HEIGHT - 12)
         self.pen(7.5, MUTED)
         self.cell(22, 4, f"Page {self.page_no()} of {{pages}}")
-        self.cell(WIDTH - 22, 4, self.cut(f"{self.card.title} · {self.card.address}", WIDTH - 22), align="R")
+        self.cell(WIDTH - 22, 4, self.cut(f"{self.card.address} · {self.card.title}", WIDTH - 22), align="R")
 
     # Text
 

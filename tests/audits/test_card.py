@@ -39,7 +39,7 @@ def measured(owner, frame=None, **values):
 def test_it_names_the_group_that_is_proven_worse(cast, done):
     gaps = card_of(done, cast.owner).gaps[0]
     assert gaps.metric == "Word error rate"
-    assert gaps.worse[0].startswith("accent = Welsh: ")
+    assert gaps.worse[0].startswith("accent (origin not said)\u00a0=\u00a0Welsh: ")
     welsh = next(
         row for table in done.result["tables"] if table["columns"] == ["accent"] and table["system"] == "ours"
         for row in table["rows"] if row["group"].get("accent") == "Welsh"
@@ -121,7 +121,9 @@ def test_promises_are_judged(cast):
     values = {"tolerances": [{"metric": "wer", "column": "accent", "within": 0.01}]}
     promises = card_of(measured(cast.owner, values=values), cast.owner).promises
     assert len(promises) == 1
-    assert promises[0].startswith("Word error rate within 1.0\u00a0pp across the groups of accent: not met.")
+    assert promises[0].startswith(
+        "Word error rate within 1.0\u00a0pp across the groups of accent (origin not said): not met."
+    )
     assert "Welsh" in promises[0]
 
 
