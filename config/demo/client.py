@@ -36,6 +36,10 @@ class Client:
         headers = {"Content-Type": content_type, "Idempotency-Key": key}
         return json.loads(self.call(f"bounties/{slug}/submissions/", body, headers))
 
+    def audit(self, fields: dict[str, str], file: bytes, key: str) -> dict:
+        body, content_type = multipart(fields, {"file": ("audit.csv", file)})
+        return json.loads(self.call("audits/", body, {"Content-Type": content_type, "Idempotency-Key": key}))
+
     def call(self, path: str, body: bytes | None = None, headers: dict | None = None) -> bytes:
         headers = {"Authorization": f"Bearer {self.token}"} | (headers or {})
         request = Request(f"{self.url}/api/v1/{path}", body, headers)  # noqa: S310 -- the command checks the url

@@ -8,10 +8,10 @@ from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .audited import LEADERBOARD_SHARE, SAMPLE_SHARE, DemoBounty, audit
+from .audited import LEADERBOARD_SHARE, SAMPLE_SHARE, Audited, DemoBounty, audit
 
 DESCRIPTION = Path(__file__).with_suffix(".md")
 SLUG = "mortgage-approvals"
@@ -39,10 +39,20 @@ def load() -> pd.DataFrame:
     return frame
 
 
-def build() -> DemoBounty:
+def fitted() -> tuple[Pipeline, Audited]:
+    """The model, and its answers for the applications it was not fitted on."""
     model = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression())
+    return model, audit(model, load(), INPUTS, LABEL, PREDICTION)
+
+
+def decisions() -> bytes:
+    """All of these applications as CSV: labels, predictions, groups."""
+    return fitted()[1].csv
+
+
+def build() -> DemoBounty:
+    model, audited = fitted()
     inputs = [(name, FloatTensorType([None, 1])) for name in INPUTS]
-    audited = audit(model, load(), INPUTS, LABEL, PREDICTION)
     return DemoBounty(
         slug=SLUG,
         table=audited.csv,

@@ -5,15 +5,17 @@ from dataclasses import dataclass
 
 from bounty.sandbox import REJECTIONS
 
-from . import census, lending, payloads
+from . import census, lending, payloads, voices
 from .sample import Sample
 
 ORGANISER, ADMIN = "olivia", "admin"
-LENDING, CENSUS = lending.SLUG, census.SLUG
+LENDING, CENSUS, VOICES = lending.SLUG, census.SLUG, voices.SLUG
 YES_OR_NO = {"depth": 1, "columns": lending.YES_OR_NO}
 WHO = {"depth": 2, "columns": None}
 YOUNG_WIDOWED = "age < 40 AND marital_status = 'Widowed'"
 HISPANIC_WOMEN = "race = 'hispanic' AND sex = 'female'"
+FIRST_LANGUAGE = "accent_kind = 'first-language accent'"
+FEMALE = "voice_type = 'female variant'"
 FEW_MORE = "({}) OR dep >= 5"
 
 
@@ -62,4 +64,9 @@ ENTRIES = (
     Entry("emil", CENSUS, "rule", "widows under 40", rule(YOUNG_WIDOWED), "too_little_exposure"),
     Entry("hana", LENDING, "rule", "the slice and some more", found(YES_OR_NO, FEW_MORE), "nothing_new"),
     Entry("trudy", CENSUS, "onnx", "reads a file of the server", payloads.server_file, "external_data"),
+    Entry("chloe", VOICES, "rule", "first-language accents", rule(FIRST_LANGUAGE), "accepted"),
+    Entry("dara", VOICES, "rule", "noisy rooms", rule("noise = 'noisy'"), "accepted"),
+    Entry("gus", VOICES, "rule", "voices declared female", rule(FEMALE), "accepted"),
+    Entry("ben", VOICES, "rule", "babble behind the voice", rule("noise_kind = 'babble'"), "nothing_new"),
+    Entry("emil", VOICES, "rule", "sentences about the home", rule("domain = 'home'"), "not_proven"),
 )  # fmt: skip

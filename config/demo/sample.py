@@ -12,6 +12,7 @@ from fairness.slices import Slice, search_slices
 from fairness.tables import canonical_labels
 
 LABEL, PREDICTION = "label", "prediction"
+TEXTS, COUNTS = ("reference", "hypothesis"), ("errors", "exposure")
 # The leaderboard half is more than twice as large: what has 20 rows here has well over 30 there.
 MIN_ROWS = 20
 
@@ -27,6 +28,9 @@ class Sample:
     @classmethod
     def read(cls, csv: bytes, measure: str, favourable: str) -> "Sample":
         frame = pl.read_csv(io.BytesIO(csv), infer_schema_length=None)
+        if measure == "wer":
+            errors, exposure = (frame[name].cast(pl.Float64).to_numpy() for name in COUNTS)
+            return cls(frame.drop(*TEXTS, *COUNTS), errors, exposure)
         labels = [canonical_labels(frame[name], name) for name in (LABEL, PREDICTION)]
         counts = count_errors(measure, *labels, favourable or None)
         return cls(frame.drop(LABEL, PREDICTION), counts.errors, counts.exposure)

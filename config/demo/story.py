@@ -7,17 +7,20 @@ from pathlib import Path
 from django.core.files.base import ContentFile
 from django.db import transaction
 
+from audits.models import Audit
 from bounty import drafts
-from bounty.models import UNFINISHED, Bounty, Status, Submission
+from bounty.models import Bounty, Submission
+from common.jobs import UNFINISHED, Status
 
-from . import accounts, census, lending
+from . import accounts, census, lending, voices
 from .audited import RANDOM_STATE, DemoBounty
+from .audits import AUDITS, DemoAudit
 from .client import Client
 from .participants import ADMIN, ENTRIES, ORGANISER, Entry
 from .sample import Sample
 from .screen import Screen, outcome
 
-BUILDERS: dict[str, Callable[[], DemoBounty]] = {lending.SLUG: lending.build, census.SLUG: census.build}
+BUILDERS: dict[str, Callable[[], DemoBounty]] = {demo.SLUG: demo.build for demo in (lending, census, voices)}
 PARTICIPANTS = sorted({entry.who for entry in ENTRIES})
 PEOPLE = [ORGANISER, *PARTICIPANTS, ADMIN]
 SECONDS, PAUSE = 180, 0.15
@@ -38,15 +41,19 @@ def play(url: str, folder: Path, screen: Screen) -> list[str]:
     accounts.account(ADMIN, passwords[ADMIN], is_staff=True, is_superuser=True)
     for slug in BUILDERS:
         open_when_prepared(slug)
+    send_audits(url, organiser)
     todo = [entry for entry in ENTRIES if not is_finished(entry)]
     if todo:
         compete(url, todo, users, screen)
     ended = {entry: sent(entry).get() for entry in ENTRIES}
+    audits = [finished(audit) for audit in AUDITS]
     for slug in BUILDERS:
         of_bounty = {entry: submission for entry, submission in ended.items() if entry.bounty == slug}
         screen.results(Bounty.objects.get(slug=slug), of_bounty)
+    for audit in audits:
+        screen.audit(audit)
     screen.accounts(url, passwords)
-    return [
+    return [f"audit {audit.title}: {audit.status}" for audit in audits if audit.status != Status.SCORED] + [
         f"{entry.key}: {outcome(submission)} instead of {entry.ending}"
         for entry, submission in ended.items()
         if (submission.status, outcome(submission)) != (entry.status, entry.ending)
@@ -78,6 +85,31 @@ def open_when_prepared(slug: str) -> None:
     if upload.status != Status.SCORED:
         raise DemoError(f"The data of {slug} could not be prepared: {upload.error_detail or upload.error}")
     drafts.open_bounty(bounty)
+
+
+def send_audits(url: str, organiser) -> None:
+    """Two audits by the API; the worker computes them while the participants submit."""
+    todo = [audit for audit in AUDITS if not kept(audit).exists()]
+    if todo:
+        client = Client(url, accounts.token(organiser))
+        try:
+            for audit in todo:
+                client.audit(audit.fields(), audit.table(), audit.key)
+        finally:
+            accounts.forget_token(organiser)
+
+
+def kept(audit: DemoAudit):
+    return Audit.objects.filter(owner__username=ORGANISER, idempotency_key=audit.key)
+
+
+def finished(audit: DemoAudit) -> Audit:
+    deadline = time.monotonic() + SECONDS
+    while (found := kept(audit).get()).status in UNFINISHED:
+        if time.monotonic() > deadline:
+            raise DemoError(f"The audit “{found.title}” was not computed in {SECONDS} seconds.")
+        time.sleep(PAUSE)
+    return found
 
 
 def sent(entry: Entry):

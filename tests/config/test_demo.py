@@ -41,7 +41,7 @@ def start_demo(data: Path) -> subprocess.Popen:
 
 def run_demo(data: Path) -> SimpleNamespace:
     process = start_demo(data)
-    out, errors = process.communicate(timeout=240)
+    out, errors = process.communicate(timeout=280)
     out = re.sub(r"127\.0\.0\.1:\d+", "SITE", out)
     return SimpleNamespace(
         code=process.returncode,
@@ -91,10 +91,16 @@ def test_the_next_start_completes_it_and_every_submission_ends_as_it_should(comp
     assert (completed.code, completed.errors) == (0, "")
 
 
-def test_it_shows_both_leaderboards_and_who_can_sign_in(completed):
+def test_it_shows_every_leaderboard_and_who_can_sign_in(completed):
     boards = completed.results.split("rank  team")[1:]
-    assert [re.search(r"\n +1 +(\w+)", board)[1] for board in boards] == ["ada", "ben"]
+    assert [re.search(r"\n +1 +(\w+)", board)[1] for board in boards] == ["ada", "ben", "chloe"]
     assert re.findall(r"^  (\w+) +[\w-]{12}  ", completed.results.split("Sign in")[1], re.MULTILINE) == PEOPLE
+
+
+def test_both_audits_are_done_and_printed(completed):
+    assert completed.results.count("Audit: ") == 2
+    assert "synthetic accents: word error rate of moonshine_tiny" in completed.results
+    assert re.search(r"everyone +[\d,]+ utterances +\d\d\.\d% +\d\d\.\d% to \d\d\.\d%", completed.results)
 
 
 def test_a_start_after_that_finds_all_of_it_again(completed, repeated):

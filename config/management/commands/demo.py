@@ -31,7 +31,9 @@ def is_loopback(url: str) -> bool:
 
 
 class Command(BaseCommand):
-    help = "Fill the running site with two bounties on real data, ten participants and their submissions."
+    help = (
+        "Fill the running site with three bounties, ten participants and their submissions, and two audits."
+    )
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--url", default=settings.SITE_URL, help="where the site runs, on this machine")
