@@ -20,6 +20,7 @@ from .written import NBSP, count, gap_interval, interval, p_value, percent, poin
 ALPHA = 0.05
 MOST_LINES = 12  # of a table; the rest is in the report
 MOST_TABLES = 8
+MOST_COLUMNS = 12
 MOST_GAPS = 12
 
 NO_COLUMNS = "No column of the data says who the people are, so nothing can be said about groups."
@@ -148,7 +149,8 @@ class _Making:
         self.reader, self.system = reader, system
         self.audit, self.result, self.kind = reader.audit, reader.result, reader.kind
         self.people = self.kind.cluster_word if self.result["method"]["clustered"] else self.kind.row_word
-        self.columns = [column for column in self.result["columns"] if column["name"] in reader.columns]
+        columns = [column for column in self.result["columns"] if column["name"] in reader.columns]
+        self.columns, self.left_out = columns[:MOST_COLUMNS], columns[MOST_COLUMNS:]
         self.metrics = metrics_of_harm(reader.metrics)
         self.tables = [
             (metric, column, reader.table(View(system, metric.key, by=(column["name"],))))
@@ -167,13 +169,15 @@ class _Making:
             description=method.plain(audit.description),
             summary=self.summary(gaps),
             measured=tuple(self.measured()),
-            covered=tuple(limits.covered(one, self.people) for one in self.result["coverage"]["columns"]),
+            covered=tuple(
+                limits.covered(one, self.people) for one in self.result["coverage"]["columns"][:MOST_COLUMNS]
+            ),
             rates=tuple(self.rates(*table) for table in self.tables[:MOST_TABLES]),
             gaps=gaps,
             promises=tuple(
                 self.promise(one) for one in self.result["tolerances"] if one["system"] == self.system
             ),
-            limits=limits.limits(self.reader, [table for _, _, table in self.tables], MOST_TABLES),
+            limits=(*self.unread(), *limits.limits(self.reader, [table for _, _, table in self.tables])),
             method=method.facts(self.reader),
             command=method.command(self.result),
             address=address,
@@ -201,6 +205,14 @@ class _Making:
             ("By", audit.owner.get_username()),
         )
         return tuple((name, text) for name, text in found if text)
+
+    def unread(self) -> Iterable[str]:
+        """What this card leaves to the report."""
+        if self.left_out:
+            names = ", ".join(column["name"] for column in self.left_out)
+            yield f"Columns that this card leaves to the report: {names}."
+        if len(self.tables) > MOST_TABLES:
+            yield f"{count(len(self.tables) - MOST_TABLES)} more tables by group are in the report."
 
     # Rates
 
@@ -301,7 +313,7 @@ class _Making:
 
     def promise(self, one: Mapping[str, Any]) -> str:
         metric = next(metric for metric in self.reader.metrics if metric.key == one["metric"])
-        column = next(column for column in self.columns if column["name"] == one["column"])
+        column = next(column for column in self.result["columns"] if column["name"] == one["column"])
         within = points(one["within"]).lstrip("+")
         said = f"{metric.name} within {within} across the groups of {limits.titled(column)}"
         if one["gap"] is None:

@@ -71,7 +71,7 @@ def covered(column: Mapping[str, Any], people: tuple[str, str]) -> Covered:
     return Covered(column["name"], mark_of(column), shown, percent(column["not_stated"]))
 
 
-def limits(reader: Reader, tables: Sequence[Table], most_tables: int) -> tuple[str, ...]:
+def limits(reader: Reader, tables: Sequence[Table]) -> tuple[str, ...]:
     """What a reader must know before they lean on the numbers."""
     result, kind = reader.result, reader.kind
     clustered = result["method"]["clustered"]
@@ -89,8 +89,6 @@ def limits(reader: Reader, tables: Sequence[Table], most_tables: int) -> tuple[s
     if result["data"]["excluded"]:
         found.append(excluded(result, kind.row_word))
     found += intersections(result["coverage"])
-    if len(tables) > most_tables:
-        found.append(f"{count(len(tables) - most_tables)} more tables by group are in the report.")
     return (*found, FAMILY, NOT_MEASURED, ONE_RELEASE)
 
 

@@ -16,7 +16,8 @@ from .access import Reader
 from .limits import mark_of
 from .written import points
 
-MOST_ROWS = 100  # of a table by two columns; all are in the CSV
+# Of all tables by two columns together, and of one; the rest is in the CSV.
+MOST_PAIRS, ALL_ROWS, MOST_ROWS = 200, 4_000, 100
 MOST_WORDS = 5
 
 
@@ -56,12 +57,15 @@ def system_part(reader: Reader, columns: Mapping[str, Any], name: str, number: i
     everyone = {table["metric"]: table["rows"][0] for table in tables if not table["columns"]}
     by = [table for table in tables if len(table["columns"]) == 1 and table["metric"] == headline.key]
     pairs = [table for table in tables if len(table["columns"]) == 2]
+    shown = pairs[: MOST_PAIRS // len(result["systems"])]
+    most = max(5, min(MOST_ROWS, ALL_ROWS // (len(shown) * len(result["systems"]) or 1)))
     return {
         "name": name,
         "id": f"system-{number}",
         "everyone": [{"metric": metric, "row": everyone[metric.key]} for metric in reader.metrics],
         "by": [rates(table, columns, headline) for table in by],
-        "pairs": [rates(table, columns, headline, MOST_ROWS) for table in pairs],
+        "pairs": [rates(table, columns, headline, most) for table in shown],
+        "more_pairs": len(pairs) - len(shown),
         "types": [types(reader, table, columns) for table in by] if reader.kind.type_metrics else [],
         "type_metrics": [metric for metric in reader.metrics if metric.key in reader.kind.type_metrics],
         "words": [words(part, columns) for part in result["words"] if part["system"] == name],

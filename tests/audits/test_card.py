@@ -148,6 +148,18 @@ def test_a_strangers_card_has_no_hidden_column(cast, done):
     assert not hidden & {covered.column for covered in one.covered}
 
 
+def test_columns_beyond_a_dozen_are_left_to_the_report(cast):
+    number = pl.col("speaker").str.slice(8).cast(pl.Int32)
+    more = {f"half_{place}": (number // (place + 1) % 2).cast(pl.String) for place in range(13)}
+    roles = {"sentence": "reference", "ours": "hypothesis", "speaker": "speaker"} | dict.fromkeys(
+        more, "group"
+    )
+    one = card_of(measured(cast.owner, speech_table().with_columns(**more), roles=roles), cast.owner)
+    assert len(one.covered) == 12 and len(one.rates) == card.MOST_TABLES
+    assert one.limits[0] == "Columns that this card leaves to the report: half_12."
+    assert one.limits[1] == "4 more tables by group are in the report."
+
+
 def test_the_command_gives_the_same_numbers(cast, tmp_path, monkeypatch, capsys):
     values = {
         "normalise": "none",

@@ -11,7 +11,7 @@ from django.http import QueryDict
 from django.test import Client
 from django.urls import reverse
 
-from audits import store
+from audits import offline, store
 from audits.access import Reader
 from audits.exports import PARTS, row_headers, view_query
 from audits.models import Audit
@@ -357,6 +357,17 @@ def test_a_stranger_finds_only_offered_pairs_in_the_offline_report(cast):
 
 def words_of(page: str) -> str:
     return " ".join(page.replace("<small>(origin not said)</small>", "").split())
+
+
+def test_the_offline_report_stays_readable_with_many_pairs(cast, monkeypatch):
+    monkeypatch.setattr(offline, "MOST_PAIRS", 4)
+    monkeypatch.setattr(offline, "ALL_ROWS", 20)
+    audit = make(cast.owner)
+    assert run_audits() == 1
+    page = words_of(body(get(audit, "offline", cast.owner)).decode())
+    assert page.count("more tables by two columns are in the CSV") == 2
+    assert "are in the CSV of the tables. </p>" in page.replace("</p>", " </p>")
+    assert page.count("Word error rate by accent and gender") == 4  # a heading and a region, for each system
 
 
 def test_names_are_escaped_in_the_offline_report(cast):
