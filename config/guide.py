@@ -11,6 +11,8 @@ GUIDES = {
     "participate": "Taking part",
     "organise": "Organising a bounty",
     "promise": "What an accepted find means",
+    "audit": "Making and reading an audit",
+    "result": "The result of an audit",
     "terms": "Words",
     "api": "The API",
     "demo": "The demo",

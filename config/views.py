@@ -14,9 +14,11 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
+from audits.models import Audit, Visibility
 from bounty.models import Bounty, Submission
 from bounty.parts import DamagedPart
 from bounty.sample import first_look
+from common.jobs import Status
 
 from .celery import app
 from .forms import TokenForm
@@ -26,17 +28,20 @@ logger = logging.getLogger(__name__)
 
 HOME_BOUNTIES = 12
 HOME_FINDS = 10
+HOME_AUDITS = 4
 NAME_TAKEN = "You have a token of this name already. Choose another name, or revoke it first."
 REVOKED = "The token “{name}” is revoked. Whatever used it can no longer sign in."
 
 
 def home(request: HttpRequest) -> HttpResponse:
     finds = Submission.objects.filter(accepted=True, bounty__opened_at__isnull=False)
+    public = Audit.objects.filter(visibility=Visibility.PUBLIC, status=Status.SCORED)
     bounties = Bounty.objects.taking_submissions().with_counts()[:HOME_BOUNTIES]
     context = {
         "bounties": bounties,
         "look": next(filter(None, map(look_at, bounties)), None),
         "finds": finds.select_related("team", "bounty").order_by("-finished")[:HOME_FINDS],
+        "audits": public.for_lists().order_by("-finished")[:HOME_AUDITS],
     }
     return render(request, "home.html", context)
 

@@ -53,3 +53,12 @@ def test_a_draft_bounty_is_its_organisers_alone(client, cast, draft_bounty):
 
 def test_a_system_nobody_measured_is_not_there(client, db):
     assert client.get("/systems/nothing/").status_code == 404
+
+
+def test_the_front_page_shows_public_audits_alone(client, cast, audit):
+    make(cast.owner, system="recogniser-2", title="Nobody else's business")
+    run_audits()
+    client.force_login(cast.owner)
+    page = client.get("/").content.decode()
+    assert "The audit of it" in page
+    assert "Nobody else&#x27;s business" not in page
