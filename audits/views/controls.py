@@ -11,7 +11,7 @@ from django.http import QueryDict
 from fairness.kinds.base import Metric
 
 AGGREGATION_NAMES = {
-    "pooled": "Pooled: every {exposure} counts once",
+    "pooled": "Pooled: all {exposure} count alike",
     "row_mean": "Mean over {rows}",
     "cluster_mean": "Mean over {people}",
     "macro": "Mean over groups",

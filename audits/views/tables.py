@@ -46,7 +46,7 @@ def add_aggregation(report: Report, grouped: bool) -> None:
         if name != "cluster_mean" or report.result["method"]["clustered"]
     ]
     words = {
-        "exposure": report.headline.exposure_name.removesuffix("s"),
+        "exposure": report.headline.exposure_name,
         "rows": report.kind.row_word[1],
         "people": report.kind.cluster_word[1],
     }
@@ -178,7 +178,7 @@ def table_note(report: Report, table: Table, *, tested: bool = True) -> dict:
     else:
         interval, test = f"linearised over {rows}, by Student's t", f"the score test over {rows}"
     words = {
-        "exposure": metric.exposure_name.removesuffix("s"),
+        "exposure": metric.exposure_name,
         "rows": rows,
         "people": report.kind.cluster_word[1],
     }
