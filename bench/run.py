@@ -8,14 +8,18 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 OUT = HERE / "out"
+SITE = os.environ.get("SITE_URL", "http://127.0.0.1:8000")
+HELPERS = {"__init__", "run", "support", "utterances"}
 EXTRA = {
+    "coverage": ["--json", str(OUT / "coverage.json")],
     "promise": ["--json", str(OUT / "promise.json")],
-    "submissions": ["--url", os.environ.get("SITE_URL", "http://127.0.0.1:8000")],
+    "report": ["--url", SITE],
+    "submissions": ["--url", SITE],
 }
 
 
 def main(wanted: list[str]) -> int:
-    names = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in {"__init__", "run"})
+    names = sorted(path.stem for path in HERE.glob("*.py") if path.stem not in HELPERS)
     if unknown := sorted(set(wanted) - set(names)):
         print(f"No such benchmark: {', '.join(unknown)}. There are {', '.join(names)}.", file=sys.stderr)
         return 2
