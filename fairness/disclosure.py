@@ -30,12 +30,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fairness.cells import Cells, Ints
+from fairness.cells import MOST_CELLS, Cells, Ints
 from fairness.cuts import People, dense, safe_together
 from fairness.rates import Floats
 from fairness.spans import few_in_span
-
-MOST_CELLS = 1_000  # a table of more is read by nobody
 
 View = tuple[int, ...]
 
@@ -60,6 +58,8 @@ def offered(cells: Cells, smallest: int) -> Disclosure:
     MOST_CELLS cells is not offered. Everybody counts who has a row, and apart from that everybody who has a
     row with exposure of the first metric, since tables count those.
     """
+    if not cells.columns:
+        return Disclosure((), ())
     order = sorted(range(len(cells.columns)), key=lambda place: cells.columns[place].role == "condition")
     publics = [_Public(cells, rows, smallest) for rows in _populations(cells)]
 

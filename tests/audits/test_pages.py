@@ -196,7 +196,9 @@ def test_rates_are_those_of_the_result(owner, done):
     assert f"{100 * welsh['value']:.1f} %" in shown
     assert f"{100 * welsh['low']:.1f} to {100 * welsh['high']:.1f} %" in shown
     assert "studentised bootstrap over speakers" in shown and "corrected over the 4 comparisons" in shown
-    worst = re.findall(r'<th scope="row" class="group"><a [^>]+>(\w+)', html(owner.get(page("rates", done.key))))
+    worst = re.findall(
+        r'<th scope="row" class="group"><a [^>]+>(\w+)', html(owner.get(page("rates", done.key)))
+    )
     assert worst[0] == "Welsh"
 
 
@@ -486,3 +488,17 @@ def test_a_file_that_turns_out_wrong_while_it_runs_is_loaded_anew(owner, made):
     answer = owner.get(page("report", made.key), {"seen": "running"}, headers=HTMX)
     assert answer["HX-Refresh"] == "true"
     assert "Row 7 is wrong." in text(owner.get(page("report", made.key)))
+
+
+def test_counts_without_groups_and_people_still_make_a_report(owner, cast):
+    frame = pl.DataFrame({"words": [5, 6, 7], "substitutions": [1, 0, 2], "deletions": [0, 1, 0],
+                          "insertions": [0, 0, 1]})  # fmt: skip
+    roles = {name: name for name in frame.columns}
+    audit = make(cast.owner, frame, roles=roles)
+    run_audits()
+    shown = text(owner.get(page("report", audit.key)))
+    assert "27.8 %" in shown and "nothing can be said about groups" in shown
+    assert "Substitutions" in text(owner.get(page("errors", audit.key)))
+    assert "Python" in text(owner.get(page("method", audit.key)))
+    for name in ("rates", "intersections", "speakers", "utterances"):
+        assert owner.get(page(name, audit.key)).status_code == 404

@@ -286,3 +286,11 @@ def test_weights_multiply_errors_and_exposure(tmp_path):
     frame = labels().with_columns((pl.col("true") != pl.col("said")).alias("wrong"))
     expected = np.average(frame["wrong"].to_numpy(), weights=frame["weight"].to_numpy())
     assert table_of(result, "said", "error", [])[()]["value"] == pytest.approx(expected)
+
+
+def test_an_audit_without_groups_says_what_it_can(tmp_path):
+    path = write(tmp_path / "texts.csv", "said,heard\na red hat,a bed hat\nwe go,we go\n")
+    roles = {"said": "reference", "heard": "hypothesis"}
+    result = run_audit(path, KINDS["speech"], roles, Settings(smallest=1)).result
+    assert table_of(result, "heard", "wer", [])[()]["value"] == pytest.approx(0.2)
+    assert result["disclosure"] == {"columns": [], "pairs": []}
