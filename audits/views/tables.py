@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from urllib.parse import urlencode
 
 from django.urls import path
 
@@ -325,6 +326,10 @@ def systems(report: Report) -> dict:
         "paired": [{"label": text, "row": row} for text, row in zip(labels, paired.rows, strict=True)],
         "first": first,
         "second": second,
+        "paired_query": urlencode(
+            [("first", first), ("second", second), ("metric", metric.key), *(("by", name) for name in by)]
+            + [("where", f"{column}={group}") for column, group in view.where]
+        ),
         "same": first == second,
         "figure": figures.differences(labels, paired.rows, title="first less second"),
         "note": table_note(report, tables[0], tested=False),

@@ -213,3 +213,10 @@ def test_the_page_of_a_system_that_is_not_there(cast, done):
     client.force_login(cast.owner)
     answer = client.get(f"/audits/{done.key}/card/?system=nobody")
     assert answer.status_code == 400 and "Choose among" in answer.content.decode()
+
+
+def test_an_audit_without_groups_has_a_card(cast):
+    audit = measured(cast.owner, roles={"sentence": "reference", "ours": "hypothesis"})
+    one = card_of(audit, cast.owner)
+    assert one.rates == () and one.gaps == ()
+    assert one.summary[-1] == card.NO_COLUMNS

@@ -1,6 +1,7 @@
 """The pages of audits: from an upload to its report, whatever is switched, and what is asked wrongly."""
 
 import re
+from html import unescape
 
 import polars as pl
 import pytest
@@ -502,3 +503,19 @@ def test_counts_without_groups_and_people_still_make_a_report(owner, cast):
     assert "Python" in text(owner.get(page("method", audit.key)))
     for name in ("rates", "intersections", "speakers", "utterances"):
         assert owner.get(page(name, audit.key)).status_code == 404
+
+
+def test_every_table_of_a_report_leads_to_its_csv(owner, done):
+    linked = set()
+    for name in ("report", "rates", "intersections", "errors", "speakers", "systems", "worst", "utterances"):
+        shown = html(owner.get(page(name, done.key)))
+        linked |= {unescape(link) for link in re.findall(r'href="([^"]+\.csv[^"]*)"', shown)}
+    names = {link.split("?")[0].rsplit("/", 1)[1] for link in linked}
+    assert names >= {
+        "tables.csv", "coverage.csv", "sensitivity.csv", "words.csv", "speakers.csv", "comparisons.csv",
+        "worst.csv", "utterances.csv",
+    }  # fmt: skip
+    for link in linked:
+        answer = owner.get(link)
+        assert answer.status_code == 200, link
+        assert b"".join(answer.streaming_content).count(b"\n") > 1, link

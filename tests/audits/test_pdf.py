@@ -8,6 +8,7 @@ import pytest
 from pypdf import PdfReader
 
 from audits import card
+from audits.access import Reader
 from audits.pdf import MISSING, card_pdf
 from tests.audits.conftest import speech_table
 from tests.audits.test_card import card_of, measured
@@ -128,3 +129,10 @@ def test_many_groups_stay_within_three_pages(cast):
     one = card_of(audit, cast.owner)
     assert any("more groups are in the report" in rates.note for rates in one.rates)
     assert len(read(one).pages) <= 3
+
+
+def test_a_card_without_groups_is_a_page(cast):
+    audit = measured(cast.owner, roles={"sentence": "reference", "ours": "hypothesis"})
+    pdf = read(card.build(Reader(audit, cast.owner), "ours", "https://faultline.example/"))
+    assert len(pdf.pages) == 1
+    assert card.NO_COLUMNS in text_of(pdf)
