@@ -18,6 +18,7 @@ from fairness.kinds.base import Metric, Settings
 from . import store
 from .models import Audit
 
+NOT_SHOWN = "(not shown to all)"
 NOT_OFFERED = (
     "This report does not show that combination of columns, so that nobody can be singled out by subtraction."
 )
@@ -98,6 +99,7 @@ class Reader:
             name: [part for part in result[name] if not part["column"] or self.shows([part["column"]])]
             for name in ("words", "tolerances", "calibration")
         }
+        by_column["calibration"] = [self._calibration(part) for part in by_column["calibration"]]
         by_columns = {
             name: [table for table in result[name] if self.shows([*table["columns"], *dict(table["where"])])]
             for name in ("tables", "comparisons")
@@ -124,13 +126,17 @@ class Reader:
     def _settings(self, result: dict[str, Any]) -> dict[str, Any]:
         settings, hidden = result["settings"], self._hidden
         return settings | {
-            "exclude": [pair for pair in settings["exclude"] if pair[0] not in hidden],
+            "exclude": [self._pattern(*pair) for pair in settings["exclude"] if pair[0] not in hidden],
             "tolerances": [one for one in settings["tolerances"] if one["column"] not in hidden],
             **{
                 name: {column: value for column, value in settings[name].items() if column not in hidden}
                 for name in ("marks", "baselines")
             },
         }
+
+    def _pattern(self, column: str, pattern: str) -> list[str]:
+        """A pattern may quote a text or name somebody."""
+        return [column, pattern if column in self.columns else NOT_SHOWN]
 
     def _coverage(self, coverage: dict[str, Any]) -> dict[str, Any]:
         """Which intersections hold only a few people, or none, is not for everybody."""
@@ -149,9 +155,21 @@ class Reader:
         rows = [row for row in sensitivity["rows"] if not row["column"] or self.shows([row["column"]])]
         return sensitivity | {"rows": rows}
 
+    def _calibration(self, part: dict[str, Any]) -> dict[str, Any]:
+        """Where one bin is too small, everyone's bins less those of other groups would give it."""
+        if not any(group["hidden"] for group in part["groups"]):
+            return part
+        return part | {"groups": [group | {"error": None, "bins": []} for group in part["groups"]]}
+
     def _worst(self, found: dict[str, Any]) -> dict[str, Any]:
-        groups = [group for group in found["groups"] if self.shows(dict(group["conditions"]))]
+        even = set(map(frozenset, found["even"]))
+        groups = [
+            group
+            for group in found["groups"]
+            if self.shows(dict(group["conditions"])) and frozenset(dict(group["conditions"])) in even
+        ]
         return found | {
             "columns": [column for column in found["columns"] if column in self.columns],
+            "even": [names for names in found["even"] if self.shows(names)],
             "groups": groups,
         }

@@ -237,7 +237,8 @@ def set_visibility(audit: Audit, visibility: str) -> Audit:
 
 def add_viewer(audit: Audit, user_name: str) -> AbstractBaseUser:
     """Let somebody read all of an audit, whatever its visibility."""
-    user = get_user_model().objects.filter(username=user_name, is_active=True).first()
+    known = get_user_model().objects.filter(is_active=True)
+    user = None if rules.UNHELD.search(user_name) else known.filter(username=user_name).first()
     if user is None:
         raise IntakeError("no_such_user", NO_USER.format(name=shown(user_name)), "user_name")
     if user.pk == audit.owner_id:
@@ -247,7 +248,8 @@ def add_viewer(audit: Audit, user_name: str) -> AbstractBaseUser:
 
 
 def remove_viewer(audit: Audit, user_name: str) -> None:
-    audit.viewers.remove(*audit.viewers.filter(username=user_name))
+    if not rules.UNHELD.search(user_name):
+        audit.viewers.remove(*audit.viewers.filter(username=user_name))
 
 
 def delete_audit(audit: Audit) -> None:

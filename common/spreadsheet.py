@@ -3,7 +3,8 @@
 import csv
 from collections.abc import Iterable, Iterator, Sequence
 
-STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Some programs read the wide forms as the plain ones.
+STARTS_A_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
 class Line:
@@ -15,7 +16,7 @@ class Line:
 
 def csv_lines(columns: Sequence[str], rows: Iterable[dict]) -> Iterator[str]:
     writer = csv.writer(Line())
-    yield writer.writerow(columns)
+    yield writer.writerow([safe(name) for name in columns])
     for row in rows:
         yield writer.writerow([safe(row.get(name)) for name in columns])
 

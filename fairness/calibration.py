@@ -30,10 +30,11 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """A group's bins that hold at least `least` rows, and over all its rows the mean score less the share
+    """A group's bins that hold at least `least` people, and over all its rows the mean score less the share
     that deserved the favourable outcome: above 0 the score promises too much. `error` is the mean absolute
     difference over the bins, weighted by rows (expected calibration error; Naeini, Cooper and Hauskrecht
-    2015).
+    2015). hidden: how many bins hold fewer people. A reader of all groups' bins can work one of those out by
+    subtraction.
     """
 
     group: str
@@ -41,19 +42,27 @@ class Calibration:
     difference: float | None
     error: float | None
     bins: tuple[Bin, ...]
+    hidden: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def calibrate(
-    scores: ArrayLike, deserved: ArrayLike, codes: Ints, groups: tuple[str, ...], *, least: int
+    scores: ArrayLike,
+    deserved: ArrayLike,
+    codes: Ints,
+    groups: tuple[str, ...],
+    *,
+    least: int,
+    clusters: Ints | None = None,
 ) -> tuple[Calibration, ...]:
     """The calibration of every group, by ten bins of equal width. Rows count once, whatever their weight.
 
-    scores: float[n] in 0..1; deserved: 0 or 1, [n]; codes: int[n], each row's place in `groups`. A group or
-    bin with fewer than `least` rows is not shown. Intervals are Wilson's, 95 %, of rows taken as independent.
-    Raises ValueError for scores outside 0..1.
+    scores: float[n] in 0..1; deserved: 0 or 1, [n]; codes: int[n], each row's place in `groups`; clusters:
+    int[n] of 0 and more, whose each row is. A group or bin with fewer than `least` people (rows, where none
+    are named) is not shown. Intervals are Wilson's, 95 %, of rows taken as independent. Raises ValueError for
+    scores outside 0..1.
 
     >>> found = calibrate([0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], np.zeros(4, int), ("all",), least=1)[0]
     >>> round(found.difference, 3), round(found.error, 3), [one.n for one in found.bins]
@@ -63,7 +72,11 @@ def calibrate(
     if not ((score >= 0) & (score <= 1)).all():
         raise ValueError("Scores lie between 0 and 1.")
     place = np.minimum((score * BINS).astype(np.int64), BINS - 1)
-    return tuple(_group(name, score[at], true[at], place[at], least) for name, at in _rows(codes, groups))
+    person = np.arange(len(score)) if clusters is None else clusters
+    return tuple(
+        _group(name, score[at], true[at], place[at], person[at], max(least, 1))
+        for name, at in _rows(codes, groups)
+    )
 
 
 def _rows(codes: Ints, groups: tuple[str, ...]) -> list[tuple[str, Ints]]:
@@ -72,13 +85,15 @@ def _rows(codes: Ints, groups: tuple[str, ...]) -> list[tuple[str, Ints]]:
     return [(name, order[ends[i] : ends[i + 1]]) for i, name in enumerate(groups)]
 
 
-def _group(name: str, score: Floats, true: Floats, binned: Ints, least: int) -> Calibration:
+def _group(name: str, score: Floats, true: Floats, binned: Ints, person: Ints, least: int) -> Calibration:
     n = len(score)
-    if n < max(least, 1):
-        return Calibration(name, None, None, None, ())
     counts = np.bincount(binned, minlength=BINS)
+    people = np.bincount(np.unique(person * BINS + binned) % BINS, minlength=BINS)
+    hidden = int(np.count_nonzero((people > 0) & (people < least)))
+    if np.unique(person).size < least:
+        return Calibration(name, None, None, None, (), hidden)
     sums, hits = np.bincount(binned, score, BINS), np.bincount(binned, true, BINS)
-    shown = np.flatnonzero(counts >= max(least, 1))
+    shown = np.flatnonzero(people >= least)
     interval = wilson(hits, counts)
     return Calibration(
         group=name,
@@ -97,4 +112,5 @@ def _group(name: str, score: Floats, true: Floats, binned: Ints, least: int) -> 
             )
             for place in shown.tolist()
         ),
+        hidden=hidden,
     )

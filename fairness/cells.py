@@ -22,6 +22,7 @@ from fairness.slices.coding import MAX_DISTINCT, code_column
 SMALLER = "smaller groups"
 NOT_STATED = "not stated"
 MAX_GROUPS = 200
+MOST_CELLS = 1_000  # a table of more is read by nobody
 MOST_CROSSED = 4  # systems of which every metric is compared row by row; with more, the headline alone
 MAX_LABEL = 100
 BINS = 5

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -83,8 +84,9 @@ def compare_systems(
     inside = inside_of(cells, where)
     labels, code = groups_of(cells, by, inside)
     selection = Selection.of(cells, inside)
-    everyone = _differences(selection, kind, metric, places, [{}], np.zeros(len(code), np.int64), settings)
-    rows = _differences(selection, kind, metric, places, labels, code, settings) if labels else []
+    count = partial(_differences, selection, kind, metric, places, settings=settings, filtered=bool(where))
+    everyone = count([{}], np.zeros(len(code), np.int64))
+    rows = count(labels, code) if labels else []
     p = holm(np.array([np.nan if row.p is None else row.p for row in rows]))
     adjusted = [
         Difference(**(vars(row) | {"p_adjusted": known(value)})) for row, value in zip(rows, p, strict=True)
@@ -105,7 +107,9 @@ def _differences(
     places: Sequence[int],
     labels: list[dict[str, str]],
     code: Ints,
+    *,
     settings: Settings,
+    filtered: bool,
 ) -> list[Difference]:
     first, second = (selection.sides(place, metric.key, code, len(labels)) for place in places)
     values = [ratio(side.sums.e, side.sums.x) for side in (first, second)]
@@ -117,7 +121,7 @@ def _differences(
         clusters = None if first.by_cluster is None else int(np.count_nonzero(first.by_cluster[1][place]))
         n = round(float(first.sums.n[place]))
         count = n if clusters is None else clusters
-        if label and count < settings.smallest:
+        if (label or filtered) and count < settings.smallest:
             note = TOO_SMALL.format(least=settings.smallest, people=people)
             found.append(Difference(label, None, None, None, None, None, note=note))
             continue

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fairness.cells import Cells, Ints
+from fairness.cells import MOST_CELLS, Cells, Ints
 from fairness.columns import nearest, shown
 from fairness.corrections import benjamini_hochberg, holm
 from fairness.intervals import mover_gap, mover_ratio
@@ -38,6 +38,10 @@ TOO_SMALL = "too small to show: fewer than {least} {people}"
 FEW = "only {n} {people}: read the interval with care"
 ONE = "one {person}: how much {people} differ is not known, so there is no interval"
 NOTHING = "no {exposure}: there is no rate"
+TOO_MANY = (
+    "{columns} have {count:,} groups together; a table shows at most {most:,}. Choose columns of fewer "
+    "groups, or keep some rows only."
+)
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,9 @@ def tabulate(cells: Cells, kind: Kind, metrics: Sequence[Metric], view: View, se
     metric = _checked(cells, kind, metrics, view, settings)
     inside = inside_of(cells, view.where)
     labels, code = groups_of(cells, view.by, inside)
+    if len(labels) > MOST_CELLS:
+        names = " and ".join(map(shown, view.by))
+        raise ValueError(TOO_MANY.format(columns=names, count=len(labels), most=MOST_CELLS))
     report = _Report(Selection.of(cells, inside), kind, metric, view, settings)
     whole = report.components(np.zeros(len(code), np.int64), 1)
     overall = report.rows([{}], report.finished(whole), report.estimate(report.finished(whole)))[0]
@@ -204,7 +211,7 @@ class _Report:
     def row(self, label: Mapping[str, str], place: int, sides: Sides, found: Estimates) -> Row:
         people = self.people(place, sides)
         least = self.settings.smallest
-        if label and people < least:
+        if (label or self.view.where) and people < least:
             note = TOO_SMALL.format(least=least, people=self.people_word)
             return Row(label, *(None,) * 7, note=note)
         value, low, high = (known(part[place]) for part in (found.value, found.low, found.high))
@@ -276,7 +283,11 @@ class _Report:
     def compared(
         self, rows: list[Row], code: Ints, n_groups: int, piece: slice, whole: list[Sides], place: int | None
     ) -> list[Row]:
+        told = np.flatnonzero([row.value is not None for row in rows])
+        if not len(told):
+            return rows
         parts = self.components(code - piece.start, min(piece.stop, n_groups) - piece.start)
+        parts = [part.take(told) for part in parts]
         ours = self.finished(parts)
         if place is None:
             theirs = self.finished(
@@ -284,7 +295,7 @@ class _Report:
             )
         else:
             one = self.finished(self.components(code - place, 1))
-            theirs = one.take(np.zeros(len(rows), np.intp))
+            theirs = one.take(np.zeros(len(told), np.intp))
         own, other = self.estimate(ours), self.estimate(theirs)
         shared = correlation(ours, theirs)
         sides = (own.value, own.low, own.high, other.value, other.low, other.high)
@@ -292,21 +303,16 @@ class _Report:
         with np.errstate(invalid="ignore", divide="ignore"):
             times = own.value / other.value
         tested = self.view.versus != "best" and not self.metric.product_of
-        p = two_sided_p(ours, theirs, binary=self.binary) if tested else np.full(len(rows), np.nan)
-        done = []
-        for index, row in enumerate(rows):
-            if (
-                row.value is None
-                or piece.start + index == place
-                or self.people(index, theirs) < self.settings.smallest
-            ):
-                done.append(row)
+        p = two_sided_p(ours, theirs, binary=self.binary) if tested else np.full(len(told), np.nan)
+        done = list(rows)
+        for index, at in enumerate(told.tolist()):
+            if piece.start + at == place or self.people(index, theirs) < self.settings.smallest:
                 continue
             values = (own.value[index] - other.value[index], gap.low[index], gap.high[index])
             ratios = (times[index], ratio.low[index], ratio.high[index])
             names = ("gap", "gap_low", "gap_high", "ratio", "ratio_low", "ratio_high", "p")
             found: dict[str, Any] = dict(zip(names, map(known, (*values, *ratios, p[index])), strict=True))
-            done.append(replace(row, **found))
+            done[at] = replace(rows[at], **found)
         return done
 
     def corrected(self, rows: list[Row]) -> list[Row]:

@@ -15,6 +15,8 @@ INVISIBLE = (
     r"[\u{AD}\u{61C}\u{180E}\u{200E}\u{200F}\u{202A}-\u{202E}\u{2060}-\u{2064}\u{2066}-\u{2069}\u{FEFF}]"
 )
 ASCII_PUNCTUATION = r"[!-/:-@\[-`{-~]"
+# whisper-normalizer reads every number, and Python none of more than 4,300 digits; nobody says such a one.
+LONG_NUMBER = r"((?:\d,?){1000})"
 # Single spaces between words stay untouched: matching only what must change is four times as fast.
 SPACES = r"[\s\x1c-\x1f]{2,}|[^\S ]|[\x1c-\x1f]"
 
@@ -80,7 +82,8 @@ def _ascii(texts: pl.Series) -> pl.Series:
 def _english(texts: pl.Series) -> pl.Series:
     different = texts.unique()
     clean = _whisper()
-    cleaned = pl.Series([clean(text) for text in different], dtype=pl.String)
+    readable = different.str.replace_all(LONG_NUMBER, "$1 ")
+    cleaned = pl.Series([clean(text) for text in readable], dtype=pl.String)
     return _spaced(texts.replace_strict(different, cleaned, return_dtype=pl.String))
 
 

@@ -1,7 +1,8 @@
 """The parts of an audit's result beyond its coverage: each from what was counted, ready for JSON."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairness.calibration import calibrate
-from fairness.cells import Cells
+from fairness.cells import MOST_CELLS, Cells, Ints
 from fairness.columns import TableError, file_row, nearest, shown
 from fairness.compare import compare_systems
-from fairness.disaggregate import View, tabulate
+from fairness.disaggregate import View, groups_of, tabulate
 from fairness.kept import KeptRows, texts_of
 from fairness.kinds.base import Counted, Kind, Roles, Settings
 from fairness.tolerances import judge_tolerance
@@ -21,6 +22,7 @@ from fairness.worst import worst_groups
 
 VARIANT_ROWS = 25_000  # texts of systems tried under each normalisation: the slowest takes 0.12 ms a text
 WORST_ROWS = 2_000_000
+MOST_STORED = 20_000  # of rows of pairs: whoever opens a report loads them all
 
 Told = Callable[[str, float], None]
 
@@ -38,22 +40,28 @@ class Report:
     progress: Told
 
     def tables(self) -> list[dict[str, Any]]:
-        """Every metric over everyone; the headline by each column and by each pair of columns."""
+        """Every metric over everyone; the headline by each column and by each pair of columns that makes a
+        table, as far as those have at most MOST_STORED rows together.
+        """
         headline, names = self.counted.metrics[0].key, [column.name for column in self.cells.columns]
         views = [
             View(system, metric.key) for system in self.counted.systems for metric in self.counted.metrics
         ]
-        pairs = [(a, b) for place, a in enumerate(names) for b in names[place + 1 :]]
-        views += [
-            View(system, headline, by=by)
-            for system in self.counted.systems
-            for by in [*((name,) for name in names), *pairs]
-        ]
+        columns = [*((name,) for name in names), *self.pairs(names)]
+        views += [View(system, headline, by=by) for system in self.counted.systems for by in columns]
         made = []
         for place, view in enumerate(views):
             self.progress("Making the tables", 0.6 + 0.1 * place / len(views))
             made.append(tabulate(self.cells, self.kind, self.counted.metrics, view, self.settings).as_dict())
         return made
+
+    def pairs(self, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+        everyone, left = np.ones(self.cells.frame.height, np.bool_), MOST_STORED // len(self.counted.systems)
+        for pair in combinations(names, 2):
+            size = len(groups_of(self.cells, pair, everyone)[0])
+            if size <= min(MOST_CELLS, left):
+                left -= size
+                yield pair
 
     def sensitivity(self) -> dict[str, Any] | None:
         """The headline of every group under each value of the setting that the kind shows side by side."""
@@ -89,7 +97,7 @@ class Report:
         }
 
     def _rates(self, picked: NDArray[np.intp], sums: pl.DataFrame) -> list[tuple[str, str, float | None]]:
-        """(column, group, rate) of everyone ("" and "") and of every group."""
+        """(column, group, rate) of everyone ("" and "") and of groups with enough people in the sample."""
         e, x = (sums.get_column(name).to_numpy().astype(np.float64) for name in ("e", "x"))
         weight = 1.0 if self.kept.weights is None else self.kept.weights[picked]
         e, x = e * weight, x * weight
@@ -97,11 +105,21 @@ class Report:
         for column, codes in zip(self.kept.grouping.columns, self.kept.grouping.codes, strict=True):
             wrong = np.bincount(codes[picked], e, len(column.groups))
             exposed = np.bincount(codes[picked], x, len(column.groups))
+            exposed[self._people(codes, picked, len(column.groups)) < self.settings.smallest] = 0
             found += [
                 (column.name, group, float(wrong[i] / exposed[i]) if exposed[i] else None)
                 for i, group in enumerate(column.groups)
             ]
         return found
+
+    def _people(self, codes: NDArray[np.int16], picked: NDArray[np.intp], n_groups: int) -> Ints:
+        """The people of each group among the picked rows."""
+        of_row = codes[picked].astype(np.int64)
+        if self.kept.clusters is None:
+            return np.bincount(of_row, minlength=n_groups)
+        return np.bincount(
+            np.unique(self.kept.clusters[picked] * n_groups + of_row) % n_groups, minlength=n_groups
+        )
 
     def comparisons(self) -> list[dict[str, Any]]:
         """The first system against each other one, over everyone and by each column."""
@@ -196,7 +214,14 @@ class Report:
                     "column": name,
                     "groups": [
                         one.as_dict()
-                        for one in calibrate(score, deserved, codes, groups, least=self.settings.smallest)
+                        for one in calibrate(
+                            score,
+                            deserved,
+                            codes,
+                            groups,
+                            least=self.settings.smallest,
+                            clusters=self.kept.clusters,
+                        )
                     ],
                 }
                 for name, groups, codes in [everyone, *by]

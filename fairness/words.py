@@ -77,8 +77,9 @@ def most_missed(
     """For each group, the words missed there more often than elsewhere, by the score of the module.
 
     At most `top` words a group, the largest score first; one above 0 makes chance unlikely for that word
-    alone. Only words that at least `least_speakers` speakers said in the group, and as many in some other:
-    neither count then describes fewer people.
+    alone. Only words that at least `least_speakers` speakers said in the group, and as many in some other,
+    and either nobody or as many in the groups of fewer together: neither a count nor the difference of
+    counts then describes fewer people.
 
     >>> errors = word_errors(["so it goes"] * 4, ["so it goes", "so it goes", "so goes", "so is goes"])
     >>> tally = tally_words(errors, np.array([0, 0, 1, 1]), n_groups=2)
@@ -147,9 +148,13 @@ class _Candidates:
 
 
 def _public(tally: WordTally, least_speakers: int) -> NDArray[np.bool_]:
-    """Which words of which groups enough speakers said there and in some other group."""
-    enough = tally.said.speakers >= least_speakers
-    return enough & (np.bincount(tally.said.item, weights=enough)[tally.said.item] > 1)
+    """Which words of which groups enough speakers said there, in some other group, and in what is left."""
+    item, speakers = tally.said.item, tally.said.speakers
+    enough = speakers >= least_speakers
+    others = np.bincount(item, weights=enough)[item] > 1
+    left = np.bincount(item, weights=np.where(enough, 0, speakers))[item]
+    public: NDArray[np.bool_] = enough & others & ((left == 0) | (left >= least_speakers))
+    return public
 
 
 def _elsewhere(item: Ints, times: Ints) -> Ints:

@@ -55,7 +55,11 @@ class WorstGroup:
 
 @dataclass(frozen=True)
 class WorstGroups:
-    """The slices in the order of the search. Each half: how many people (clusters, or rows with exposure)."""
+    """The slices in the order of the search. Each half: how many people (clusters, or rows with exposure).
+
+    even: of the columns, and pairs of columns, that give a group, those of which every group has nobody or
+    at least `smallest` people in each half, so that none can be worked out there from the others.
+    """
 
     groups: tuple[WorstGroup, ...]
     columns: tuple[str, ...]
@@ -63,13 +67,15 @@ class WorstGroups:
     searched_people: int
     confirming_people: int
     random_state: int
+    even: tuple[tuple[str, ...], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         groups = [
             asdict(group) | {"conditions": [list(c) for c in group.conditions]} for group in self.groups
         ]
-        return asdict(self) | {"columns": list(self.columns), "tests": len(groups), "groups": groups}
+        columns, even = list(self.columns), [list(names) for names in self.even]
+        return asdict(self) | {"columns": columns, "tests": len(groups), "groups": groups, "even": even}
 
 
 def worst_groups(
@@ -120,7 +126,8 @@ def worst_groups(
             top=SPARE * top,
             quality="score",
         )
-    picked = _Picked(features, people, halves, max(smallest, 2), min_rows).pick(found, top)
+    chosen = _Picked(features, people, halves, max(smallest, 2), min_rows)
+    picked = chosen.pick(found, top)
     evidence = Evidence(
         errors[halves[1]],
         exposure[halves[1]],
@@ -133,6 +140,7 @@ def worst_groups(
         depth=depth,
         searched_people=len(np.unique(people[halves[0]])),
         confirming_people=len(np.unique(people[halves[1]])),
+        even=chosen.even(picked),
         random_state=random_state,
     )
 
@@ -171,11 +179,12 @@ class _Picked:
         self.smallest, self.min_rows = smallest, min_rows
         self.known: dict[str, tuple[str, str]] = {}
         self.codes: dict[tuple[str, str], tuple[int, list[NDArray[np.uint32]]]] = {}
+        self.parts: dict[str, list[NDArray[np.uint32]]] = {}
         for name in features.columns:
             column = features.get_column(name)
             groups = column.unique().sort()
             coded = column.cast(pl.Enum(groups)).to_physical().to_numpy()
-            parts = [coded[half] for half in halves]
+            parts = self.parts[name] = [coded[half] for half in halves]
             place = {group: at for at, group in enumerate(groups.to_list())}
             named = code_column(groups, bins=2, max_values=MAX_VALUES)
             for condition, label in zip(named.conditions, named.labels, strict=False):
@@ -204,6 +213,24 @@ class _Picked:
             code, parts = self.codes[condition]
             mask &= parts[half] == code
         return mask
+
+    def even(self, picked: Sequence[Candidate]) -> tuple[tuple[str, ...], ...]:
+        """The columns of the picked slices that are told of in `WorstGroups`."""
+        views = dict.fromkeys(tuple(dict(conditions)) for _, conditions, _ in picked)
+        return tuple(view for view in views if len(view) <= 2 and self._is_even(view))
+
+    def _is_even(self, view: tuple[str, ...]) -> bool:
+        for half, people in enumerate(self.people):
+            code = np.zeros(len(people), np.int64)
+            for name in view:
+                part = self.parts[name][half].astype(np.int64)
+                code = code * (int(part.max(initial=0)) + 1) + part
+            groups, code = np.unique(code, return_inverse=True)
+            width = int(people.max(initial=0)) + 1
+            count = np.bincount(np.unique(code * width + people) // width, minlength=len(groups))
+            if (count < self.smallest).any():
+                return False
+        return True
 
     def _large(self, mask: Mask, half: int, shown: Sequence[Mask]) -> bool:
         if min(rows := int(mask.sum()), len(mask) - rows) < self.min_rows:

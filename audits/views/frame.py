@@ -16,6 +16,7 @@ from ..access import Reader
 from ..asked import view_of
 from ..limits import mark_of
 from ..models import Audit
+from ..rules import UNHELD
 from .controls import Controls
 
 TABS = {
@@ -115,6 +116,8 @@ class Report:
 
 
 def visible_audit(request: HttpRequest, key: str) -> Audit:
+    if UNHELD.search(key):
+        raise Http404
     return get_object_or_404(Audit.objects.visible_to(request.user).select_related("owner"), key=key)
 
 

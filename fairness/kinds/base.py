@@ -15,6 +15,10 @@ from fairness.columns import TableError, nearest, shown
 MARKS = ("self-reported", "annotated", "perceived")
 NOT_MARKED = "not said"
 Progress = Callable[[float], None]  # told the share that is done, 0 to 1
+# Every two columns make a table, and every system all of them.
+MOST_COLUMNS = 40
+MOST_SYSTEMS = 30
+MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ GROUP = Role(
     "group",
     "Group of people",
     "Who was speaking or decided about: accent, first language, gender, age.",
-    most=None,
+    most=MOST_COLUMNS,
     usual=(
         "accent", "dialect", "first_language", "native_language", "l1", "gender", "sex", "age", "age_group",
         "race", "ethnicity", "nationality", "religion", "disability", "region", "marital_status",
@@ -49,7 +53,7 @@ CONDITION = Role(
     "condition",
     "Condition",
     "Under what circumstances: noise, device, domain, channel.",
-    most=None,
+    most=MOST_COLUMNS,
     usual=("noise", "condition", "device", "domain", "channel", "microphone", "environment", "snr", "codec"),
 )
 
@@ -188,7 +192,8 @@ class Kind:
         for role in self.roles:
             found = checked.columns(role.key)
             if role.most is not None and len(found) > role.most:
-                names = " and ".join(shown(name) for name in found)
+                few = len(found) <= MOST_NAMED
+                names = " and ".join(map(shown, found)) if few else f"{len(found):,} columns"
                 raise TableError(f"{names} are all given as {role.key}; choose at most {role.most}.")
             if len(found) < role.least:
                 raise TableError(f"No column is the {role.key} ({role.name}). Say which one it is.")

@@ -8,7 +8,18 @@ import numpy as np
 import polars as pl
 
 from fairness.columns import TableError, file_row, first_row, shown
-from fairness.kinds.base import CONDITION, GROUP, Counted, Kind, Metric, Progress, Role, Roles, Settings
+from fairness.kinds.base import (
+    CONDITION,
+    GROUP,
+    MOST_SYSTEMS,
+    Counted,
+    Kind,
+    Metric,
+    Progress,
+    Role,
+    Roles,
+    Settings,
+)
 from fairness.tables import canonical_labels
 
 MAX_LABELS = 50
@@ -26,7 +37,7 @@ ROLES = (
         "y_pred",
         "Prediction",
         "One column for each system.",
-        most=None,
+        most=MOST_SYSTEMS,
         usual=("y_pred", "prediction", "predicted", "pred", "predicted_label", "decision"),
         prefixes=("y_pred_", "pred_", "predicted_"),
     ),
@@ -34,7 +45,7 @@ ROLES = (
         "score",
         "Score",
         "How likely the favourable outcome is, 0 to 1; at or above the threshold it is given.",
-        most=None,
+        most=MOST_SYSTEMS,
         usual=("score", "probability", "proba", "y_score", "prob"),
         prefixes=("score_", "proba_", "prob_"),
     ),

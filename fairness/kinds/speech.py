@@ -9,7 +9,18 @@ import numpy as np
 import polars as pl
 
 from fairness.columns import TableError, file_row, first_row, shown
-from fairness.kinds.base import CONDITION, GROUP, Counted, Kind, Metric, Progress, Role, Roles, Settings
+from fairness.kinds.base import (
+    CONDITION,
+    GROUP,
+    MOST_SYSTEMS,
+    Counted,
+    Kind,
+    Metric,
+    Progress,
+    Role,
+    Roles,
+    Settings,
+)
 from fairness.normalise import NORMALISERS, normalise, version
 from fairness.wer import ALIGNER, count_characters, count_words
 
@@ -28,7 +39,7 @@ ROLES = (
         "hypothesis",
         "Hypothesis: what the system wrote",
         "One column for each system.",
-        most=None,
+        most=MOST_SYSTEMS,
         text=True,
         usual=("hypothesis", "hyp", "prediction", "predicted", "recognised", "recognized", "output", "asr"),
         prefixes=("hyp_", "hypothesis_", "asr_", "pred_", "system_"),

@@ -96,8 +96,8 @@ HAND = (
 )
 
 
-def by_hand(**options):
-    references, hypotheses, groups, speakers = zip(*HAND, strict=True)
+def by_hand(rows=HAND, **options):
+    references, hypotheses, groups, speakers = zip(*rows, strict=True)
     tally = tally_words(word_errors(references, hypotheses), np.array(groups), 2, np.array(speakers))
     return most_missed(tally, **options), most_confused(tally, **options)
 
@@ -130,8 +130,13 @@ def test_what_is_never_missed_elsewhere_has_no_ratio():
 
 @pytest.mark.parametrize(("least", "named"), [(1, True), (2, True), (3, False)])
 def test_words_of_too_few_speakers_are_not_named(least, named):
-    (missed, _), (confused, _) = by_hand(least_speakers=least)
+    (missed, _), (confused, _) = by_hand(HAND[:-1], least_speakers=least)
     assert bool(missed) is bool(confused) is named
+
+
+def test_nor_words_that_too_few_say_in_what_the_named_groups_leave():
+    missed, confused = by_hand(least_speakers=2)
+    assert missed == confused == ((), ())  # all less both groups is one speaker
 
 
 def test_a_word_that_too_few_say_elsewhere_is_not_named():
