@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
@@ -10,9 +11,11 @@ from django.utils.cache import patch_vary_headers
 from common.jobs import Status
 from fairness.columns import shown as quoted
 from fairness.disaggregate import Row, View
+from fairness.intervals import mover_gap
 
 from .. import figures
 from ..models import Audit
+from ..rules import UNHELD
 from .controls import Controls, metric_choices
 from .frame import Report, is_part, visible_audit
 from .tables import titled
@@ -20,6 +23,12 @@ from .tables import titled
 MOST_CHOICES = 200
 MOST_RELEASES = 60
 MOST_LINES = len(figures.SYMBOLS)
+SETTING_NAMES = {
+    "normalise": "the normalisation",
+    "favourable": "the favourable label",
+    "exclude": "the rows left out",
+    "smallest": "the smallest group shown",
+}
 TREND_NOTE = "Each release with its 95 % interval, the oldest first."
 
 
@@ -113,20 +122,33 @@ def section(reports: Sequence[Report], systems: Sequence[str], metric: str, colu
 
 
 def line(label: str, first: Row, second: Row) -> dict:
+    """Two rates and their change, with its interval as if they were independent."""
     known = first.value is not None and second.value is not None
-    return {"label": label, "a": first, "b": second, "change": second.value - first.value if known else None}
+    sides = [(row.value, row.low, row.high) for row in (second, first)]
+    interval = mover_gap(*(np.nan if end is None else end for side in sides for end in side))
+    return {
+        "label": label,
+        "a": first,
+        "b": second,
+        "change": second.value - first.value if known else None,
+        "low": None if np.isnan(interval.low) else float(interval.low),
+        "high": None if np.isnan(interval.high) else float(interval.high),
+    }
 
 
 def differing(reports: Sequence[Report]) -> list[str]:
     """Which settings that change numbers are not the same."""
     ours, theirs = (report.result["settings"] for report in reports)
-    return [name for name in (*reports[0].kind.settings, "exclude", "smallest") if ours[name] != theirs[name]]
+    names = (*reports[0].kind.settings, "exclude", "smallest")
+    return [SETTING_NAMES.get(name, name) for name in names if ours[name] != theirs[name]]
 
 
 # A series
 
 
 def series(request: HttpRequest, owner: str, series: str) -> HttpResponse:
+    if UNHELD.search(owner):
+        raise Http404
     audits = list(
         Audit.objects.listed_to(request.user)
         .filter(owner__username=owner, series=series, status=Status.SCORED)

@@ -276,7 +276,9 @@ def test_systems_and_audits_are_compared_and_worst_groups_confirmed(live_server,
     expect(owner.get_by_text("Different data")).to_be_visible()
     choose(owner, "System of the second", "theirs")
     choose(owner, "Rate", "Deletion rate")
-    expect(owner.get_by_role("region", name="Deletion rate")).to_contain_text("Scots")
+    compared = owner.get_by_role("region", name="Deletion rate")
+    expect(compared).to_contain_text("Scots")
+    expect(compared.get_by_role("row", name="everyone").get_by_text(re.compile(r"to .*pp"))).to_have_count(1)
     assert asked(owner)["b"] == [later.key]
 
 
