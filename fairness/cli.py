@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fairness.cli_audit import add_audit
+from fairness.columns import shown
 from fairness.normalise import NORMALISERS
 from fairness.rates import MEASURES
 from fairness.rescore import read_evidence, read_mask
@@ -23,10 +24,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
-    except ValueError as error:
-        print(f"{options.command}: {error}", file=sys.stderr)
+    except (ValueError, OSError) as error:
+        print(f"{options.command}: {sentence(error)}", file=sys.stderr)
         return BAD_INPUT
     return 0
+
+
+def sentence(error: Exception) -> str:
+    """What went wrong; of a file that cannot be read or written, which one."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{shown(error.filename)} cannot be used: {error.strerror}."
+    return str(error)
 
 
 def _rescore(options: argparse.Namespace) -> None:
