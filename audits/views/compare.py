@@ -1,19 +1,21 @@
 """Several audits at once: two side by side, and a series of releases over time."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponseBase, QueryDict, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import path
 from django.utils.cache import patch_vary_headers
 
 from common.jobs import Status
+from common.spreadsheet import csv_lines
 from fairness.columns import shown as quoted
 from fairness.disaggregate import Row, View
 from fairness.intervals import mover_gap
 
 from .. import figures
+from ..exports import in_chunks
 from ..models import Audit
 from ..rules import UNHELD
 from .controls import Controls, metric_choices
@@ -21,6 +23,7 @@ from .frame import Report, is_part, visible_audit
 from .tables import titled
 
 MOST_CHOICES = 200
+OF_A_RATE = ("n", "clusters", "exposure", "errors", "value", "low", "high", "note")
 MOST_RELEASES = 60
 MOST_LINES = len(figures.SYMBOLS)
 SETTING_NAMES = {
@@ -32,17 +35,30 @@ SETTING_NAMES = {
 TREND_NOTE = "Each release with its 95 % interval, the oldest first."
 
 
-def answer(request: HttpRequest, name: str, context: dict, status: int = 200) -> HttpResponse:
+def answer(request: HttpRequest, name: str, context: dict, status: int = 200) -> HttpResponseBase:
+    """The page, its part, or with as=csv the table alone."""
+    if request.GET.get("as") == "csv" and status == 200:
+        lines = csv_lines(*CSV_OF[name](context))
+        response = StreamingHttpResponse(in_chunks(lines), content_type="text/csv; charset=utf-8")
+        response["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+        return response
+    context["csv"] = f"?{with_csv(request.GET)}"
     template = f"audits/_{name}.html" if is_part(request) else f"audits/{name}.html"
     response = render(request, template, context, status=status)
     patch_vary_headers(response, ["HX-Request"])
     return response
 
 
+def with_csv(query: QueryDict) -> str:
+    asked = query.copy()
+    asked["as"] = "csv"
+    return asked.urlencode()
+
+
 # Two audits
 
 
-def compare(request: HttpRequest) -> HttpResponse:
+def compare(request: HttpRequest) -> HttpResponseBase:
     """Two audits of one kind; with fewer named, a choice of what to compare with."""
     pair = [chosen(request, name) for name in ("a", "b")]
     context = {"a": pair[0], "b": pair[1], "choices": choices_for(request, pair[0]), "kind": None}
@@ -143,10 +159,47 @@ def differing(reports: Sequence[Report]) -> list[str]:
     return [SETTING_NAMES.get(name, name) for name in names if ours[name] != theirs[name]]
 
 
+def compared_rows(context: dict) -> tuple[Sequence[str], Iterator[dict]]:
+    """The table of two audits as CSV: a line for each group."""
+
+    def rows() -> Iterator[dict]:
+        for column, lines in [
+            ("", [context["everyone"]]),
+            *((s["name"], s["lines"]) for s in context["sections"]),
+        ]:
+            for one in lines:
+                found = {"metric": context["metric"].key, "column": column, "group": one["label"]}
+                for side, system in zip("ab", context["systems"], strict=True):
+                    found |= {f"{side}_audit": context[side].key, f"{side}_system": system}
+                    found |= {f"{side}_{name}": getattr(one[side], name) for name in OF_A_RATE}
+                yield found | {name: one[name] for name in ("change", "low", "high")}
+
+    sides = [f"{side}_{name}" for side in "ab" for name in ("audit", "system", *OF_A_RATE)]
+    return ("metric", "column", "group", *sides, "change", "low", "high"), rows()
+
+
 # A series
 
 
-def series(request: HttpRequest, owner: str, series: str) -> HttpResponse:
+def released_rows(context: dict) -> tuple[Sequence[str], Iterator[dict]]:
+    """The table of a series as CSV: a line for each release and group."""
+
+    def rows() -> Iterator[dict]:
+        column = context["by"]["name"] if context["by"] else ""
+        for release in context["releases"]:
+            about = {"release": release["name"], "audit": release["audit"].key, "system": release["system"]}
+            for group, row in zip(context["lines"], release["cells"], strict=True):
+                if row is not None:
+                    found = about | {"metric": context["metric"].key, "column": column, "group": group}
+                    yield found | {name: getattr(row, name) for name in OF_A_RATE}
+
+    return ("release", "audit", "system", "metric", "column", "group", *OF_A_RATE), rows()
+
+
+CSV_OF = {"compare": compared_rows, "series": released_rows}
+
+
+def series(request: HttpRequest, owner: str, series: str) -> HttpResponseBase:
     if UNHELD.search(owner):
         raise Http404
     audits = list(

@@ -519,3 +519,14 @@ def test_every_table_of_a_report_leads_to_its_csv(owner, done):
         answer = owner.get(link)
         assert answer.status_code == 200, link
         assert b"".join(answer.streaming_content).count(b"\n") > 1, link
+
+
+def test_a_comparison_and_a_series_are_csv_too(owner, done, second):
+    for address, line in (
+        (f"{page('compare')}?a={done.key}&b={second.key}&metric=cer", "cer,accent,Welsh,"),
+        (f"{page('series', 'owner', 'year')}?by=accent", ",wer,accent,Welsh,"),
+    ):
+        (link,) = re.findall(r'href="(\?[^"]*as=csv[^"]*)"', html(owner.get(address)))
+        answer = owner.get(address.split("?")[0] + unescape(link))
+        assert answer["Content-Type"].startswith("text/csv")
+        assert line in b"".join(answer.streaming_content).decode()
