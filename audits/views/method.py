@@ -43,6 +43,14 @@ SAID_WORST = (
     "found there is tested on the other half, with p values corrected for what was found."
 )
 
+SAID_HIDDEN = (
+    "Texts, single {people} and small cells are for the owner, the readers whom the owner names and staff. "
+    "When the report is public or unlisted, everybody else gets only tables from which no subtraction leaves "
+    "fewer than {least:,} {people}. Of this data these are: {columns}; two columns together, or one filtered "
+    "by the other: {pairs}."
+)
+MOST_PAIRS = 20
+
 
 @report_page("method")
 def method(report: Report) -> dict:
@@ -83,7 +91,22 @@ def said(report: Report) -> list[dict]:
         texts.append(("Weights", SAID_WEIGHTS))
     if report.result["worst"]:
         texts.append(("Worst groups", SAID_WORST.format(people=people)))
+    texts.append(("What is hidden", said_hidden(report)))
     return [{"title": title, "text": text} for title, text in texts]
+
+
+def said_hidden(report: Report) -> str:
+    """What everybody is offered, said to the owner too, who may want to know before publishing."""
+    offered = report.result["disclosure"]
+    pairs = [f"{first} and {second}" for first, second in offered["pairs"]]
+    more = len(pairs) - MOST_PAIRS
+    listed = [*pairs[:MOST_PAIRS], *([f"{more} more"] if more > 0 else [])]
+    return SAID_HIDDEN.format(
+        people=report.people[1],
+        least=report.settings.smallest,
+        columns=", ".join(offered["columns"]) or "none by group",
+        pairs=", ".join(listed) or "none",
+    )
 
 
 def written(value: object) -> str:
