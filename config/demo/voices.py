@@ -41,8 +41,8 @@ def build() -> DemoBounty:
             "visible_columns": [*GROUPS, *CONDITIONS, "duration"],
             "group_columns": ["accent", "accent_kind", "noise"],
             # Twenty speakers of an accent and more in the leaderboard half.
-            "sample_share": 0.1,
-            "leaderboard_share": 0.75,
+            "sample_share": 0.2,
+            "leaderboard_share": 0.55,
             "verdict_cap": 100,
             "team_cap": 20,
             "daily_cap": 10,
