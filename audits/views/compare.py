@@ -206,11 +206,11 @@ def series(request: HttpRequest, owner: str, series: str) -> HttpResponseBase:
         Audit.objects.listed_to(request.user)
         .filter(owner__username=owner, series=series, status=Status.SCORED)
         .select_related("owner")
-        .order_by("created", "id")[:MOST_RELEASES]
+        .order_by("-created", "-id")[:MOST_RELEASES]
     )
     if not audits:
         raise Http404
-    audits = [audit for audit in audits if audit.kind == audits[-1].kind]
+    audits = [audit for audit in reversed(audits) if audit.kind == audits[0].kind]
     controls = Controls(request.GET)
     context = {"series": series, "owner": owner, "audits": audits, "kind": audits[0].get_kind()}
     status = 200
