@@ -96,13 +96,13 @@ def finish_a_report(site: "Site", rows: int) -> tuple[str, dict]:
     print(
         f"memory of the worker, all processes: ours {memory.all / 1e9:.2f} GB, against the aim "
         f"{AIM_BYTES / 1e9:.2f} GB, ratio {AIM_BYTES / memory.all:.2f} "
-        f"(the largest {memory.largest / 1e9:.2f} GB)"
+        f"(idle before {memory.before / 1e9:.2f} GB; the largest process {memory.largest / 1e9:.2f} GB)"
     )
     for stage, seconds in stages.items():
         print(f"  {seconds:5.1f} s {stage}")
     numbers = {"rows": rows, "bytes": size, "upload_seconds": uploaded, "report_seconds": took}
     more = {"worker_processor_seconds": used, "worker_bytes": memory.all, "stages": stages}
-    return key, numbers | more | {"largest_process_bytes": memory.largest}
+    return key, numbers | more | {"idle_bytes": memory.before, "largest_process_bytes": memory.largest}
 
 
 def switch_views(site: "Site", key: str, views: int) -> dict:
@@ -330,19 +330,24 @@ class Memory:
 
     def __init__(self, service: psutil.Process) -> None:
         self.service, self.all, self.largest = service, 0, 0
+        self.look()
+        self.before = self.all
         self.ended = threading.Event()
         self.thread = threading.Thread(target=self.watch)
 
     def watch(self) -> None:
         while not self.ended.wait(0.1):
-            sizes = []
-            for process in with_children(self.service):
-                try:
-                    sizes.append(process.memory_full_info())
-                except psutil.NoSuchProcess:
-                    continue
-            self.all = max(self.all, sum(size.pss for size in sizes))
-            self.largest = max(self.largest, *(size.rss for size in sizes))
+            self.look()
+
+    def look(self) -> None:
+        sizes = []
+        for process in with_children(self.service):
+            try:
+                sizes.append(process.memory_full_info())
+            except psutil.NoSuchProcess:
+                continue
+        self.all = max(self.all, sum(size.pss for size in sizes))
+        self.largest = max(self.largest, *(size.rss for size in sizes))
 
     def __enter__(self) -> "Memory":
         self.thread.start()
