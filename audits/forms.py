@@ -53,6 +53,10 @@ HALF_A_LINE = "This line is half filled: give both {one} and {other}, or neither
 ONE_BASELINE = "“{column}” has two baseline groups. Keep one."
 
 
+def kind_choices() -> list[tuple[str, str]]:
+    return [(kind.key, kind.name) for kind in KINDS.values()]
+
+
 class FileForm(forms.Form):
     file = forms.FileField(
         widget=forms.FileInput(
@@ -65,8 +69,7 @@ class FileForm(forms.Form):
 
 class NewAuditForm(FileForm):
     field_order = ("kind", "title", "file")
-    kind = forms.ChoiceField(label="What is audited", choices=[(k.key, k.name) for k in KINDS.values()],
-                             widget=forms.RadioSelect)  # fmt: skip
+    kind = forms.ChoiceField(label="What is audited", choices=kind_choices, widget=forms.RadioSelect)
     title = forms.CharField(
         max_length=Audit._meta.get_field("title").max_length,
         help_text="What was measured, on whom: “Dictation 4.2, accents of English”.",
@@ -154,6 +157,13 @@ class SetupForm(DetailsForm):
         help_text="People a group needs (rows, where no people are named). Smaller groups are put together "
         "before anything is counted, so that no number can be read back to a few people.",
     )
+    not_stated = forms.CharField(
+        required=False,
+        max_length=500,
+        label="Not stated",
+        help_text="Values of group columns that mean that nothing is stated, with commas between them. An "
+        "empty value always means that.",
+    )
     normalise = forms.ChoiceField(
         choices=[(how, NORMALISER_MEANINGS[how][0]) for how in NORMALISERS],
         widget=forms.RadioSelect,
@@ -186,6 +196,7 @@ class SetupForm(DetailsForm):
                 del self.fields[name]
         for name in ("smallest", *self.kind.settings):
             self.initial[name] = getattr(given, name)
+        self.initial["not_stated"] = ", ".join(given.not_stated)
         for place, name in enumerate(self.names):
             self.fields[f"role_{place}"] = forms.ChoiceField(
                 choices=role_choices(self.kind), required=False, label=name
@@ -245,6 +256,7 @@ class SetupForm(DetailsForm):
             baselines[column] = group
         self.values: dict[str, Any] = {
             "smallest": values.get("smallest"),
+            "not_stated": [text.strip() for text in values.get("not_stated", "").split(",") if text.strip()],
             "marks": marks,
             "baselines": baselines,
             "exclude": [list(pair) for _, pair in self.excluded.values(self)],
@@ -319,7 +331,5 @@ class AuditFilter(forms.Form):
     WHOSE = (("", "All that I may see"), ("mine", "Mine"), ("public", "Public"))
 
     q = forms.CharField(required=False, max_length=200, label="Title, system or series")
-    kind = forms.ChoiceField(
-        required=False, choices=[("", "Any kind"), *((kind.key, kind.name) for kind in KINDS.values())]
-    )
+    kind = forms.ChoiceField(required=False, choices=lambda: [("", "Any kind"), *kind_choices()])
     whose = forms.ChoiceField(required=False, choices=WHOSE, label="Whose")

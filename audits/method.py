@@ -38,6 +38,8 @@ def command(result: Mapping[str, Any]) -> str:
     for name, option in OPTIONS.items():
         if settings[name] is not None and settings[name] != getattr(usual, name):
             words += [option, str(settings[name])]
+    if tuple(settings["not_stated"]) != usual.not_stated:
+        words += [word for text in settings["not_stated"] or ("",) for word in ("--not-stated", text)]
     for column, pattern in settings["exclude"]:
         words += ["--exclude", f"{column}={pattern}"]
     for option, pairs in (("--mark", settings["marks"]), ("--baseline", settings["baselines"])):

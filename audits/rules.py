@@ -31,6 +31,7 @@ NO_NORMALISER = "There is no normalisation {value}. Choose one of: {known}."
 NOT_TEXT = "The favourable label is a text of at most {cap} characters."
 BAD_THRESHOLD = "The threshold is a number from 0 to 1."
 BAD_SMALLEST = "The smallest group shown is a whole number from {least} to {most}."
+NOT_TEXTS = "What means “not stated” is a list of at most {cap} texts, such as NA."
 NOT_PAIRS = (
     "Exclusions are a list of at most {cap} pairs, each a column and a regular expression of 1 to {length} "
     "characters."
@@ -115,6 +116,12 @@ def smallest(value: Any, **_: Any) -> int:
     return value
 
 
+def not_stated(value: Any, **_: Any) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple) or len(value) > MOST_LINES or not all(map(is_text, value)):
+        raise refused("not_stated", NOT_TEXTS.format(cap=MOST_LINES))
+    return tuple(dict.fromkeys(value))
+
+
 def exclude(value: Any, *, columns: tuple[str, ...], **_: Any) -> tuple[tuple[str, str], ...]:
     pairs = value if isinstance(value, list | tuple) and len(value) <= MOST_LINES else [None]
     for pair in pairs:
@@ -177,12 +184,13 @@ def refuse_no_group(name: str, column: str, roles: Roles, what: str) -> None:
         raise refused(name, NO_GROUP_COLUMN.format(column=shown(column), what=what))
 
 
-COMMON = ("smallest", "exclude", "marks", "baselines", "tolerances")
+COMMON = ("smallest", "not_stated", "exclude", "marks", "baselines", "tolerances")
 CHECKS: dict[str, Callable[..., Any]] = {
     "normalise": normalise,
     "favourable": favourable,
     "threshold": threshold,
     "smallest": smallest,
+    "not_stated": not_stated,
     "exclude": exclude,
     "marks": marks,
     "baselines": baselines,

@@ -5,7 +5,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from common.jobs import Status
-from common.rest import ErrorSerializer, PageQuery, Strict, choice
+from common.rest import NOT_A_CHOICE, ErrorSerializer, PageQuery, Strict, choice
 from fairness.disaggregate import AGGREGATIONS, VERSUS
 from fairness.kinds import KINDS
 from fairness.normalise import NORMALISERS
@@ -20,6 +20,7 @@ SETTINGS = (
     "favourable",
     "threshold",
     "smallest",
+    "not_stated",
     "exclude",
     "marks",
     "baselines",
@@ -43,8 +44,16 @@ class Json(serializers.JSONField):
         return value
 
 
+class KindField(serializers.ChoiceField):
+    """One of the kinds there are whenever it is asked."""
+
+    def __init__(self, **options) -> None:
+        sentence = NOT_A_CHOICE.format(input="{input}", choices=", ".join(KINDS))
+        super().__init__(list(KINDS), error_messages={"invalid_choice": sentence}, **options)
+
+
 class AuditsQuery(PageQuery):
-    kind = choice(*KIND_KEYS, required=False)
+    kind = KindField(required=False)
     system = serializers.CharField(required=False, allow_blank=True, help_text="Exactly this system's.")
     q = serializers.CharField(
         required=False, allow_blank=True, help_text="Part of a title, system, series or release."
@@ -78,7 +87,7 @@ class DetailsRequest(Strict):
 class AuditRequest(DetailsRequest):
     """A file, what its columns are, and how it is counted; settings left out have their defaults."""
 
-    kind = choice(*KIND_KEYS)
+    kind = KindField()
     file = serializers.FileField(allow_empty_file=True, help_text="CSV, TSV, JSON lines or Parquet.")
     roles = Json(help_text='JSON: column -> role, such as {"sentence": "reference", "asr": "hypothesis"}.')
     normalise = choice(*NORMALISERS, required=False)
@@ -86,6 +95,10 @@ class AuditRequest(DetailsRequest):
     threshold = serializers.FloatField(required=False)
     smallest = serializers.IntegerField(
         required=False, help_text="People a group needs to be shown; 10 where left out."
+    )
+    not_stated = Json(
+        required=False,
+        help_text="JSON: texts that mean that a group is not stated; NA, N/A, n/a, NULL, null as a rule.",
     )
     exclude = Json(
         required=False,
@@ -322,7 +335,7 @@ class ResultSerializer(serializers.Serializer):
     """A result. With parameters of a view it has one table, and none of the parts from `coverage` on."""
 
     schema_version = serializers.IntegerField()
-    kind = serializers.ChoiceField(KIND_KEYS)
+    kind = KindField()
     settings = serializers.DictField()
     roles = serializers.DictField(child=serializers.CharField())
     data = serializers.DictField()

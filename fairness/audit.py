@@ -15,18 +15,20 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from fairness.beside import mark_public
 from fairness.cells import Cells, sum_cells
 from fairness.coverage import coverage
 from fairness.disclosure import offered
 from fairness.encodings import detect
 from fairness.kept import keep_rows
-from fairness.kinds.base import Kind, Metric, Settings, Tolerance
+from fairness.kinds.base import NOT_STATED_TEXTS, Kind, Metric, Settings, Tolerance
 from fairness.parquet import MAGIC
 from fairness.report import Report, Told
 from fairness.tables import read_table
 
 SCHEMA_VERSION = 1
 MAX_ROWS = 5_000_000
+HASHED_ROWS = 100_000
 LIBRARIES = ("numpy", "scipy", "polars", "rapidfuzz", "whisper-normalizer")
 
 
@@ -84,8 +86,12 @@ def run_audit(
     )
     report = Report(kind, checked, settings, kept, counted, cells, progress)
     report.check_tolerances()
+    test_set = [column for column, role in checked.of.items() if role not in kind.output_roles]
+    data["test_set_sha256"] = table_hash(frame.select(sorted(test_set)))
     data |= {"kept": len(kept.places), "excluded": int(kept.excluded.sum()), "people": kept.people}
-    result = _plain(_result(report) | {"data": data})
+    found = _result(report) | {"data": data}
+    mark_public(found, kept, counted, cells, settings)
+    result = _plain(found)
     progress("Done", 1.0)
     return AuditRun(result, cells, report.to_read())
 
@@ -137,6 +143,24 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def table_hash(frame: pl.DataFrame) -> str:
+    """SHA-256 of a table's columns: their names, and the texts of their values in order, whatever the file's
+    format.
+
+    >>> table_hash(pl.DataFrame({"a": ["x", None]})) == table_hash(pl.DataFrame({"a": ["x", ""]}))
+    False
+    """
+    digest = hashlib.sha256()
+    for name in frame.columns:
+        digest.update(f"{len(name)}:{name}".encode())
+        texts = frame.get_column(name).cast(pl.String)
+        lengths = texts.str.len_bytes().fill_null(-1).cast(pl.Int64).to_numpy()
+        digest.update(lengths.tobytes())
+        for start in range(0, texts.len(), HASHED_ROWS):
+            digest.update("".join(texts.slice(start, HASHED_ROWS).drop_nulls()).encode())
+    return digest.hexdigest()
+
+
 def metrics_of(kind: Kind, result: Mapping[str, Any]) -> tuple[Metric, ...]:
     """The metrics of a stored result, for `tabulate`."""
     stored = [metric["key"] for metric in result["metrics"]]
@@ -147,6 +171,7 @@ def settings_from(stored: Mapping[str, Any]) -> Settings:
     """The settings of a stored result."""
     values = dict(stored)
     values["exclude"] = tuple((column, pattern) for column, pattern in values.get("exclude", ()))
+    values["not_stated"] = tuple(values.get("not_stated", NOT_STATED_TEXTS))
     values["tolerances"] = tuple(Tolerance(**one) for one in values.get("tolerances", ()))
     return Settings(**values)
 

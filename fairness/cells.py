@@ -141,17 +141,24 @@ def group_rows(
 
     kept: bool[n], the rows that count (the others are coded too, so that exclusions can be counted by group).
     A text column has a group for each value, a number column one for each of few values and else for each of
-    five bins of equal counts; a missing value is "not stated". Raises TableError for a column of one value or
-    of more than MAX_GROUPS.
+    five bins of equal counts; a missing value, and a text that `settings.not_stated` names, is "not stated".
+    Raises TableError for a column of one value or of more than MAX_GROUPS.
     """
     columns, codes = [], []
     for name in roles.columns("group", "condition"):
-        labels, code = _coded(frame.get_column(name))
+        labels, code = _coded(_stated(frame.get_column(name), settings.not_stated))
         column = GroupColumn(name, roles.of[name], settings.marks.get(name, NOT_MARKED), labels)
         merged, code = merge_small(column, code, settings.smallest, clusters, kept)
         columns.append(merged)
         codes.append(code.astype(np.int16))
     return Grouping(tuple(columns), tuple(codes))
+
+
+def _stated(column: pl.Series, not_stated: Sequence[str]) -> pl.Series:
+    """The column without the texts that mean that nothing is stated."""
+    if column.dtype != pl.String or not not_stated:
+        return column
+    return column.set(column.is_in(list(not_stated)), None)
 
 
 def _coded(column: pl.Series) -> tuple[tuple[str, ...], Ints]:

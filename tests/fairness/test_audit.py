@@ -294,3 +294,28 @@ def test_an_audit_without_groups_says_what_it_can(tmp_path):
     result = run_audit(path, KINDS["speech"], roles, Settings(smallest=1)).result
     assert table_of(result, "heard", "wer", [])[()]["value"] == pytest.approx(0.2)
     assert result["disclosure"] == {"columns": [], "pairs": []}
+
+
+def test_what_means_not_stated_is_a_setting(tmp_path):
+    rows = "".join(
+        f"{i},{'NA' if i % 3 == 0 else 'fr' if i % 3 == 1 else 'unknown'},a b,a b\n" for i in range(60)
+    )
+    path = write(tmp_path / "na.csv", f"who,accent,said,heard\n{rows}")
+    roles = {"who": "speaker", "accent": "group", "said": "reference", "heard": "hypothesis"}
+    usual = run_audit(path, KINDS["speech"], roles, Settings()).result
+    assert usual["columns"][0]["groups"] == ["fr", "unknown", "not stated"]
+    assert usual["coverage"]["columns"][0]["not_stated"] == pytest.approx(1 / 3)
+    other = run_audit(path, KINDS["speech"], roles, Settings(not_stated=("unknown",))).result
+    assert other["columns"][0]["groups"] == ["NA", "fr", "not stated"]
+    assert settings_from(other["settings"]).not_stated == ("unknown",)
+
+
+def test_another_release_on_the_same_test_set_is_recognised(tmp_path):
+    def data(text: str, name: str) -> dict:
+        return run_audit(write(tmp_path / name, text), KINDS["speech"], ROLES, SETTINGS).result["data"]
+
+    first = data(HAND, "first.csv")
+    release = data(HAND.replace("a bed hat", "a red hat"), "second.csv")
+    other = data(HAND.replace("a red hat,a bed hat", "a red cap,a bed hat"), "third.csv")
+    assert first["sha256"] != release["sha256"]
+    assert first["test_set_sha256"] == release["test_set_sha256"] != other["test_set_sha256"]

@@ -46,6 +46,7 @@ class Command(BaseCommand):
         parser.add_argument("--favourable", metavar="LABEL")
         parser.add_argument("--threshold", type=float)
         parser.add_argument("--smallest", type=int, metavar="PEOPLE")
+        parser.add_argument("--not-stated", action="append", metavar="TEXT")
         parser.add_argument("--exclude", action="append", default=[], metavar="COLUMN=PATTERN")
         parser.add_argument(
             "--mark", action="append", default=[], metavar="COLUMN=MARK", help=", ".join(MARKS)
@@ -110,7 +111,9 @@ class Command(BaseCommand):
 
 
 def settings_of(options: dict) -> dict:
-    given = {name: options[name] for name in ("normalise", "favourable", "threshold", "smallest")}
+    given = {
+        name: options[name] for name in ("normalise", "favourable", "threshold", "smallest", "not_stated")
+    }
     return {name: value for name, value in given.items() if value is not None} | {
         "exclude": pairs("exclude", options["exclude"]),
         "marks": dict(pairs("mark", options["mark"])),
