@@ -141,13 +141,22 @@ class Reader:
     def _coverage(self, coverage: dict[str, Any]) -> dict[str, Any]:
         """Which intersections hold only a few people, or none, is not for everybody."""
         return coverage | {
-            "columns": [column for column in coverage["columns"] if column["name"] in self.columns],
+            "columns": [
+                self._left_out(column) for column in coverage["columns"] if column["name"] in self.columns
+            ],
             **{
                 name: coverage[name]
                 | {"cells": [c for c in coverage[name]["cells"] if self.shows(c["columns"])]}
                 for name in ("thin", "unseen")
             },
         }
+
+    def _left_out(self, column: dict[str, Any]) -> dict[str, Any]:
+        """Rows left out are in no table; of a few, their groups would tell who they were."""
+        least = self.settings.smallest
+        if not any(0 < group["excluded"] < least for group in column["groups"]):
+            return column
+        return column | {"groups": [group | {"excluded": None} for group in column["groups"]]}
 
     def _sensitivity(self, sensitivity: dict[str, Any] | None) -> dict[str, Any] | None:
         if sensitivity is None:
@@ -157,12 +166,12 @@ class Reader:
 
     def _calibration(self, part: dict[str, Any]) -> dict[str, Any]:
         """Where one bin is too small, everyone's bins less those of other groups would give it."""
-        if not any(group["hidden"] for group in part["groups"]):
+        if part.get("public"):
             return part
         return part | {"groups": [group | {"error": None, "bins": []} for group in part["groups"]]}
 
     def _worst(self, found: dict[str, Any]) -> dict[str, Any]:
-        even = set(map(frozenset, found["even"]))
+        even = set(map(frozenset, found.get("even", ())))
         groups = [
             group
             for group in found["groups"]
@@ -170,6 +179,6 @@ class Reader:
         ]
         return found | {
             "columns": [column for column in found["columns"] if column in self.columns],
-            "even": [names for names in found["even"] if self.shows(names)],
+            "even": [sorted(names) for names in even if self.shows(names)],
             "groups": groups,
         }

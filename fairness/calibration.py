@@ -71,12 +71,17 @@ def calibrate(
     score, true = np.asarray(scores, np.float64), np.asarray(deserved, np.float64)
     if not ((score >= 0) & (score <= 1)).all():
         raise ValueError("Scores lie between 0 and 1.")
-    place = np.minimum((score * BINS).astype(np.int64), BINS - 1)
+    place = bin_of(score)
     person = np.arange(len(score)) if clusters is None else clusters
     return tuple(
         _group(name, score[at], true[at], place[at], person[at], max(least, 1))
         for name, at in _rows(codes, groups)
     )
+
+
+def bin_of(score: Floats) -> Ints:
+    """The bin of each score, 0..BINS-1."""
+    return np.minimum((score * BINS).astype(np.int64), BINS - 1)
 
 
 def _rows(codes: Ints, groups: tuple[str, ...]) -> list[tuple[str, Ints]]:

@@ -22,7 +22,7 @@ knows already, nor small numbers of errors, of labels or of rows without exposur
 a rate says.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -74,6 +74,26 @@ def offered(cells: Cells, smallest: int) -> Disclosure:
     pairs = [pair for pair in combinations(columns, 2) if admitted(pair)]
     names = [column.name for column in cells.columns]
     return Disclosure(tuple(names[place] for place in columns), tuple((names[a], names[b]) for a, b in pairs))
+
+
+def offered_beside(
+    cells: Cells, offered: Sequence[View], wanted: Sequence[View], smallest: int
+) -> list[View]:
+    """Of further views, by the places of their columns, those that are safe beside the offered ones and each
+    other, taken in their order.
+    """
+    publics = [_Public(cells, rows, smallest) for rows in _populations(cells)]
+    for public in publics:
+        for view in offered:
+            public.see(view)
+            public.offer(view)
+    found = []
+    for view in wanted:
+        if all(public.admits(view) for public in publics):
+            found.append(view)
+            for public in publics:
+                public.offer(view)
+    return found
 
 
 def offered_columns(cells: Cells, smallest: int) -> tuple[str, ...]:
@@ -131,14 +151,18 @@ class _Public:
         self.fixed: dict[View, Fixed] = {(): self._fixed(everyone, 1)}
         self.offered: list[View] = [()]
 
-    def admits(self, view: View) -> bool:
+    def see(self, view: View) -> bool:
+        """Look at the sets of a view; whether each is large enough."""
         code = self.codes[view] = self._code(view)
         count = int(code.max(initial=-1)) + 1
         size = self.sizes[view] = self.people.count(code, count)
         if not 1 <= count <= MOST_CELLS or (size < self.least).any():
             return False
         self.fixed[view] = self._fixed(code, count)
-        return (
+        return True
+
+    def admits(self, view: View) -> bool:
+        return self.see(view) and (
             all(self._counts_are_safe(view, other) for other in self.offered)
             and all(self._cells_are_safe(view, other) for other in _widest(self.offered))
             and not any(self._span_is_unsafe(views) for views in self._together(view))
@@ -148,10 +172,10 @@ class _Public:
         self.offered.append(view)
 
     def _code(self, view: View) -> Ints:
-        if len(view) == 1:
-            return self.columns[view[0]]
-        one, other = (self.columns[place] for place in view)
-        return dense(one * (int(other.max(initial=0)) + 1) + other)[1]
+        code, *others = (self.columns[place] for place in view)
+        for other in others:
+            code = dense(code * (int(other.max(initial=0)) + 1) + other)[1]
+        return code
 
     def _fixed(self, code: Ints, count: int) -> Fixed:
         row = np.zeros(count, np.int64)

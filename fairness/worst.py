@@ -55,11 +55,7 @@ class WorstGroup:
 
 @dataclass(frozen=True)
 class WorstGroups:
-    """The slices in the order of the search. Each half: how many people (clusters, or rows with exposure).
-
-    even: of the columns, and pairs of columns, that give a group, those of which every group has nobody or
-    at least `smallest` people in each half, so that none can be worked out there from the others.
-    """
+    """The slices in the order of the search. Each half: how many people (clusters, or rows with exposure)."""
 
     groups: tuple[WorstGroup, ...]
     columns: tuple[str, ...]
@@ -67,15 +63,13 @@ class WorstGroups:
     searched_people: int
     confirming_people: int
     random_state: int
-    even: tuple[tuple[str, ...], ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Ready for JSON."""
         groups = [
             asdict(group) | {"conditions": [list(c) for c in group.conditions]} for group in self.groups
         ]
-        columns, even = list(self.columns), [list(names) for names in self.even]
-        return asdict(self) | {"columns": columns, "tests": len(groups), "groups": groups, "even": even}
+        return asdict(self) | {"columns": list(self.columns), "tests": len(groups), "groups": groups}
 
 
 def worst_groups(
@@ -109,10 +103,8 @@ def worst_groups(
     ((('place', 'south'),), 0.0, True)
     """
     features = features.with_columns(pl.all().fill_null(NOT_STATED))
-    some = exposure > 0 if weights is None else (exposure > 0) & (weights > 0)
-    people = np.arange(len(errors)) if clusters is None else np.unique(clusters, return_inverse=True)[1]
-    first = split_people(people, some, random_state)
-    halves = [np.flatnonzero(half) for half in (first & some, ~first & some)]
+    people = _people(len(errors), clusters)
+    halves = [np.flatnonzero(half) for half in halves_of(exposure, clusters, weights, random_state)]
     found: tuple[Slice, ...] = ()
     if all(len(half) for half in halves) and features.width:
         rows = halves[0]
@@ -126,8 +118,7 @@ def worst_groups(
             top=SPARE * top,
             quality="score",
         )
-    chosen = _Picked(features, people, halves, max(smallest, 2), min_rows)
-    picked = chosen.pick(found, top)
+    picked = _Picked(features, people, halves, max(smallest, 2), min_rows).pick(found, top)
     evidence = Evidence(
         errors[halves[1]],
         exposure[halves[1]],
@@ -140,9 +131,21 @@ def worst_groups(
         depth=depth,
         searched_people=len(np.unique(people[halves[0]])),
         confirming_people=len(np.unique(people[halves[1]])),
-        even=chosen.even(picked),
         random_state=random_state,
     )
+
+
+def _people(n: int, clusters: Ints | None) -> Ints:
+    return np.arange(n) if clusters is None else np.unique(clusters, return_inverse=True)[1]
+
+
+def halves_of(
+    exposure: Floats, clusters: Ints | None, weights: Floats | None, random_state: int
+) -> tuple[Mask, Mask]:
+    """The rows that are searched and those that confirm, bool[n] each; one that counts nothing is in none."""
+    some = exposure > 0 if weights is None else (exposure > 0) & (weights > 0)
+    first = split_people(_people(len(exposure), clusters), some, random_state)
+    return first & some, ~first & some
 
 
 def split_people(people: Ints, some: Mask, random_state: int) -> Mask:
@@ -179,12 +182,11 @@ class _Picked:
         self.smallest, self.min_rows = smallest, min_rows
         self.known: dict[str, tuple[str, str]] = {}
         self.codes: dict[tuple[str, str], tuple[int, list[NDArray[np.uint32]]]] = {}
-        self.parts: dict[str, list[NDArray[np.uint32]]] = {}
         for name in features.columns:
             column = features.get_column(name)
             groups = column.unique().sort()
             coded = column.cast(pl.Enum(groups)).to_physical().to_numpy()
-            parts = self.parts[name] = [coded[half] for half in halves]
+            parts = [coded[half] for half in halves]
             place = {group: at for at, group in enumerate(groups.to_list())}
             named = code_column(groups, bins=2, max_values=MAX_VALUES)
             for condition, label in zip(named.conditions, named.labels, strict=False):
@@ -213,24 +215,6 @@ class _Picked:
             code, parts = self.codes[condition]
             mask &= parts[half] == code
         return mask
-
-    def even(self, picked: Sequence[Candidate]) -> tuple[tuple[str, ...], ...]:
-        """The columns of the picked slices that are told of in `WorstGroups`."""
-        views = dict.fromkeys(tuple(dict(conditions)) for _, conditions, _ in picked)
-        return tuple(view for view in views if len(view) <= 2 and self._is_even(view))
-
-    def _is_even(self, view: tuple[str, ...]) -> bool:
-        for half, people in enumerate(self.people):
-            code = np.zeros(len(people), np.int64)
-            for name in view:
-                part = self.parts[name][half].astype(np.int64)
-                code = code * (int(part.max(initial=0)) + 1) + part
-            groups, code = np.unique(code, return_inverse=True)
-            width = int(people.max(initial=0)) + 1
-            count = np.bincount(np.unique(code * width + people) // width, minlength=len(groups))
-            if (count < self.smallest).any():
-                return False
-        return True
 
     def _large(self, mask: Mask, half: int, shown: Sequence[Mask]) -> bool:
         if min(rows := int(mask.sum()), len(mask) - rows) < self.min_rows:

@@ -162,31 +162,20 @@ def test_no_sum_of_all_that_is_public_is_about_few_people(attacked):
     assert len(everything) > len(sets)
 
 
-def test_nor_with_the_tenths_of_a_score(attacked):
-    audit, frame = attacked
-    result = Reader(audit, AnonymousUser()).result
-    tenth = (frame["score"] * 10).floor().clip(0, 9)
-    for part in result["calibration"]:
-        sets = [in_set(frame, ())]
-        for group in part["groups"]:
-            inside = in_set(frame, [(part["column"], group["group"])] if part["column"] else ())
-            sets.append(inside)
-            sets += [inside & (tenth == round(10 * one["low"])).to_numpy() for one in group["bins"]]
-        if part["column"]:
-            everyone = next(one for one in result["calibration"] if not one["column"])["groups"][0]
-            sets += [(tenth == round(10 * one["low"])).to_numpy() for one in everyone["bins"]]
-        assert singled_out(frame, sets) is None
-
-
-def test_nor_with_the_halves_of_the_worst_groups(attacked):
+def test_nor_with_the_tenths_of_a_score_and_the_halves_of_the_worst_groups(attacked):
     audit, frame = attacked
     reader = Reader(audit, AnonymousUser())
+    sets = [in_set(frame, conditions) for conditions in set(tables_of(reader))]
+    tenth = (frame["score"] * 10).floor().clip(0, 9)
+    for part in reader.result["calibration"]:
+        for group in part["groups"]:
+            inside = in_set(frame, [(part["column"], group["group"])] if part["column"] else ())
+            sets += [inside & (tenth == round(10 * one["low"])).to_numpy() for one in group["bins"]]
     people = frame["person"].rank("dense").to_numpy().astype(np.int64) - 1
     confirming = ~split_people(people, np.ones(frame.height, np.bool_), 0)
-    sets = [in_set(frame, conditions) for conditions in set(tables_of(reader))]
     for found in reader.result["worst"]:
-        sets.append(confirming)
         sets += [in_set(frame, group["conditions"]) & confirming for group in found["groups"]]
+        sets += [confirming] if found["groups"] else []
     assert singled_out(frame, sets) is None
 
 
@@ -304,6 +293,20 @@ def test_a_pattern_that_names_a_speaker_or_quotes_a_text_is_not_for_all(cast):
     shown = Caller().get(f"audits/{audit.key}/").json()["settings"]["exclude"]
     assert ["speaker", NOT_SHOWN] in shown and ["sentence", NOT_SHOWN] in shown
     assert Caller(cast.owner).get(f"audits/{audit.key}/").json()["settings"]["exclude"] == patterns
+
+
+def test_of_a_few_rows_left_out_no_group_is_told(cast):
+    audit = make(cast.owner, values={"exclude": [["speaker", "^speaker-00$"]]}, visibility="public")
+    run_audits()
+    audit.refresh_from_db()
+    assert audit.result["coverage"]["overall"]["excluded"] == 4
+    shown = Reader(audit, AnonymousUser()).result["coverage"]
+    counts = {group["excluded"] for column in shown["columns"] for group in column["groups"]}
+    assert shown["overall"]["excluded"] == 4 and counts == {None}
+    for name in ("report", "offline", "card"):
+        assert Client().get(reverse(f"audits:{name}", args=[audit.key])).status_code == 200
+    mine = Reader(audit, cast.owner).result["coverage"]["columns"][0]["groups"]
+    assert sorted(group["excluded"] for group in mine)[-1] == 4
 
 
 # Other people's
