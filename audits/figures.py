@@ -157,23 +157,23 @@ def differences(labels: Sequence[str], rows: Sequence[Any], *, title: str) -> Di
                 "type": "scatter",
                 "mode": "markers",
                 "name": name,
-                "x": [row.difference for _, row in known],
+                "x": [100 * row.difference for _, row in known],
                 "y": [place + shift for place, _ in known],
                 "error_x": {
                     "type": "data",
                     "symmetric": False,
-                    "array": [getattr(row, high) - row.difference for _, row in known],
-                    "arrayminus": [row.difference - getattr(row, low) for _, row in known],
+                    "array": [100 * (getattr(row, high) - row.difference) for _, row in known],
+                    "arrayminus": [100 * (row.difference - getattr(row, low)) for _, row in known],
                     "thickness": 2,
                     "width": 4,
                 },
                 "marker": {"size": 8, "symbol": symbol},
-                "customdata": [[getattr(row, low), getattr(row, high)] for _, row in known],
-                "hovertemplate": f"{name}: %{{x:+.1%}} (%{{customdata[0]:+.1%}} to "
-                "%{customdata[1]:+.1%})<extra></extra>",
+                "customdata": [[100 * getattr(row, low), 100 * getattr(row, high)] for _, row in known],
+                "hovertemplate": f"{name}: %{{x:+.1f}} pp (%{{customdata[0]:+.1f}} to "
+                "%{customdata[1]:+.1f} pp)<extra></extra>",
             }
         )
-    axis = {"title": {"text": title}, "tickformat": "+.0~%"} | FEW_TICKS
+    axis = {"title": {"text": f"{title}, in percentage points"}, "tickformat": "+~g"} | FEW_TICKS
     figure = _figure(traces, **_lines(labels, 36), x=axis, legend=True)
     _mark(figure, 0.0)
     return figure

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlencode
 
+import numpy as np
 from django.urls import path
 
 from fairness.compare import compare_systems
@@ -197,7 +198,7 @@ def table_note(report: Report, table: Table, *, tested: bool = True) -> dict:
 @report_page("intersections")
 def intersections(report: Report) -> dict:
     pairs = report.reader.pairs
-    by = report.asked.by or tuple(pairs[0])
+    by = report.asked.by or fullest(report, pairs)
     add_system(report)
     add_metric(report)
     add_aggregation(report, grouped=False)
@@ -214,6 +215,18 @@ def intersections(report: Report) -> dict:
     add_filters(report, (first, second))
     table = report.table(alone(report, (first, second)))
     return table_context(report, table) | {"heat": heat_map(report, table)}
+
+
+def fullest(report: Report, pairs: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """The first pair of columns of whose combinations most have rows: nested columns say little together."""
+    cells = report.reader.cells
+
+    def filled(pair: tuple[str, str]) -> float:
+        places = [cells.place(name) for name in pair]
+        seen = cells.frame.select(f"c{place}" for place in places).unique().height
+        return seen / np.prod([len(cells.columns[place].groups) for place in places])
+
+    return tuple(max(pairs, key=filled))
 
 
 def in_a_pair(report: Report) -> list[str]:

@@ -434,9 +434,12 @@ def second(cast, done):
     return audit
 
 
-def test_two_audits_stand_side_by_side(owner, done, second):
+def test_two_audits_stand_side_by_side(owner, cast, done, second):
     shown = text(owner.get(page("compare"), {"a": done.key, "b": second.key}))
-    assert "Different data" in shown and "accent (origin not said)" in shown and "Welsh" in shown
+    assert "The same test set" in shown and "accent (origin not said)" in shown and "Welsh" in shown
+    other = make(cast.owner, speech_table(speakers=80), title="Other people")
+    run_audits()
+    assert "Different data" in text(owner.get(page("compare"), {"a": done.key, "b": other.key}))
     same = text(owner.get(page("compare"), {"a": done.key, "b": done.key, "system_b": "theirs"}))
     assert "The same data" in same
     assert "Choose two audits" in text(owner.get(page("compare"), {"a": done.key}))
