@@ -17,6 +17,8 @@ INVISIBLE = (
 ASCII_PUNCTUATION = r"[!-/:-@\[-`{-~]"
 # whisper-normalizer reads every number, and Python none of more than 4,300 digits; nobody says such a one.
 LONG_NUMBER = r"((?:\d,?){1000})"
+BRACKETS = (("[<", "]>"), ("(", ")"))
+MOST_OPEN = 50
 # Single spaces between words stay untouched: matching only what must change is four times as fast.
 SPACES = r"[\s\x1c-\x1f]{2,}|[^\S ]|[\x1c-\x1f]"
 
@@ -83,8 +85,19 @@ def _english(texts: pl.Series) -> pl.Series:
     different = texts.unique()
     clean = _whisper()
     readable = different.str.replace_all(LONG_NUMBER, "$1 ")
-    cleaned = pl.Series([clean(text) for text in readable], dtype=pl.String)
+    cleaned = pl.Series([clean(_closed(text)) for text in readable], dtype=pl.String)
     return _spaced(texts.replace_strict(different, cleaned, return_dtype=pl.String))
+
+
+def _closed(text: str) -> str:
+    """A text without brackets that never close, where they are many: whisper-normalizer looks from each of
+    them to the end, and takes them out anyway.
+    """
+    for opening, closing in BRACKETS:
+        end = max(map(text.rfind, closing)) + 1
+        if sum(text.count(bracket, end) for bracket in opening) > MOST_OPEN:
+            text = text[:end] + text[end:].translate(str.maketrans(opening, " " * len(opening)))
+    return text
 
 
 @cache

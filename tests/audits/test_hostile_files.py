@@ -227,6 +227,16 @@ def test_the_english_normaliser_reads_numbers_of_any_length():
     assert normalise(pl.Series(["9" * 5_000]), "english")[0].replace(" ", "") == "9" * 5_000
 
 
+@pytest.mark.parametrize("text", ["[" * 9_999, "(" * 9_999, "a] <" + "[ " * 4_990, "( a" * 3_333])
+def test_brackets_that_never_close_take_no_time(text):
+    start = time.perf_counter()
+    assert set(normalise(pl.Series([text] + [f"{text[:-9]}{n}" for n in range(50)]), "english")[0]) <= {
+        "a",
+        " ",
+    }
+    assert time.perf_counter() - start < 10
+
+
 def test_the_longest_row_that_is_taken_is_aligned_at_once(tmp_path):
     draw = random.Random(1)
     texts = spoken()
