@@ -113,5 +113,7 @@ def test_versions_name_the_rules():
 
 @pytest.mark.parametrize("call", [lambda: version("loud"), lambda: normalise(pl.Series(["a"]), "loud")])
 def test_it_refuses_an_unknown_way(call):
-    with pytest.raises(ValueError, match="Unknown normalisation 'loud': choose one of none, basic, ascii, english"):
+    with pytest.raises(
+        ValueError, match="Unknown normalisation 'loud': choose one of none, basic, ascii, english"
+    ):
         call()
