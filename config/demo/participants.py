@@ -15,6 +15,7 @@ WHO = {"depth": 2, "columns": None}
 YOUNG_WIDOWED = "age < 40 AND marital_status = 'Widowed'"
 HISPANIC_WOMEN = "race = 'hispanic' AND sex = 'female'"
 FIRST_LANGUAGE = "accent_kind = 'first-language accent'"
+ONE_ACCENT = "accent = 'Vietnamese first language'"
 FEMALE = "voice_type = 'female variant'"
 FEW_MORE = "({}) OR dep >= 5"
 
@@ -67,6 +68,6 @@ ENTRIES = (
     Entry("chloe", VOICES, "rule", "first-language accents", rule(FIRST_LANGUAGE), "accepted"),
     Entry("dara", VOICES, "rule", "noisy rooms", rule("noise = 'noisy'"), "accepted"),
     Entry("gus", VOICES, "rule", "voices declared female", rule(FEMALE), "accepted"),
-    Entry("ben", VOICES, "rule", "babble behind the voice", rule("noise_kind = 'babble'"), "nothing_new"),
+    Entry("ben", VOICES, "rule", "one accent among the known", rule(ONE_ACCENT), "nothing_new"),
     Entry("emil", VOICES, "rule", "sentences about the home", rule("domain = 'home'"), "not_proven"),
 )  # fmt: skip
