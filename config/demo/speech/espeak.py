@@ -9,6 +9,7 @@ from accents import Accent, foreign
 
 RETRIEVAL, UTF8, PHONEMES = 2, 1, 0x100
 RATE, PITCH, RANGE = 1, 3, 4
+BREATH_SEED = 20
 SEPARATOR = "~"
 Receiver = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -20,6 +21,7 @@ class Espeak:
         self.rate: int = self.library.espeak_Initialize(RETRIEVAL, 0, str(self.data).encode(), 0)
         self.library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self.library.espeak_Info.restype = ctypes.c_char_p
+        self.library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         self.samples: list[np.ndarray] = []
         self.receiver = Receiver(self.receive)
         self.library.espeak_SetSynthCallback(self.receiver)
@@ -55,6 +57,7 @@ class Espeak:
         self.choose(voice)
         for parameter, value in ((RATE, rate), (PITCH, pitch), (RANGE, 50)):
             self.library.espeak_SetParameter(parameter, value, 0)
+        self.library.espeak_ng_SetRandSeed(BREATH_SEED)  # else breathy variants differ from run to run
         self.samples.clear()
         written = text.encode() + b"\0"
         if self.library.espeak_Synth(written, len(written), 0, 1, 0, UTF8 | PHONEMES, None, None):

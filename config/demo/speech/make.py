@@ -7,11 +7,13 @@ the recogniser's memory grows, and is kept in the cache folder: a stopped run go
 """
 
 import argparse
+import codecs
 import csv
 import gzip
 import io
 import json
 import multiprocessing
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -32,6 +34,9 @@ RATIO_DB = 10
 NOISES = ("white", "pink", "babble")
 TALKERS = ("f2", "m3", "steph", "m7", "f5", "robert")
 RATES, PITCHES = (130, 171), (35, 66)  # words a minute, and eSpeak's 0 to 99; the upper ends are left out
+SWEARING = re.compile(
+    rf"\b({codecs.decode('shpx|fuvg|ovgpu|avtt|snttbg|phag|juber|fyhg', 'rot13')})\w*", re.IGNORECASE
+)
 HERE = Path(__file__).parent
 OPTIONS = {"vad_threshold": "0", "identify_speakers": "false", "return_audio_data": "false"}
 
@@ -120,7 +125,12 @@ def talkers() -> list[np.ndarray]:
 
 def heard(wave: np.ndarray) -> str:
     lines = recogniser().transcribe_without_streaming(wave.tolist(), engine().rate).lines
-    return " ".join(" ".join(line.text for line in lines).split())
+    return decent(" ".join(" ".join(line.text for line in lines).split()))
+
+
+def decent(text: str) -> str:
+    """The text with *expletive* for swear words and slurs; no sentence has one, so errors stay errors."""
+    return SWEARING.sub("expletive", text)
 
 
 def noise(utterance: Utterance, length: int) -> tuple[str, np.ndarray]:
@@ -199,7 +209,7 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=HERE / "speech.csv.gz")
     parser.add_argument(
-        "--cache", type=Path, default=Path("speech-cache"), help="folder of the finished chunks"
+        "--cache", type=Path, default=Path("var/speech-cache"), help="folder of the finished chunks"
     )
     parser.add_argument("--processes", type=int, default=1)
     arguments = parser.parse_args()
