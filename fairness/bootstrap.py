@@ -1,6 +1,7 @@
 """Intervals of rates whose rows come in clusters: the studentised cluster bootstrap and its stand-ins."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,8 +114,9 @@ def studentised_interval(
     return Interval(np.maximum(low, 0), np.where(bounded, np.minimum(high, 1), high))
 
 
+@lru_cache(maxsize=64)  # the tables of a report draw the same again; at most 1.6 MB each
 def draw_clusters(count: int, replicates: int, random_state: int) -> Floats:
-    """How often each of `count` clusters is drawn in each replicate, float64[replicates, count].
+    """How often each of `count` clusters is drawn in each replicate, float64[replicates, count], read-only.
 
     >>> draw_clusters(4, replicates=2, random_state=0).sum(axis=1).tolist()
     [4.0, 4.0]
@@ -122,7 +124,9 @@ def draw_clusters(count: int, replicates: int, random_state: int) -> Floats:
     rng = np.random.default_rng([random_state, count])
     drawn = rng.integers(count, size=(replicates, count)) + np.arange(replicates)[:, None] * count
     times = np.bincount(drawn.ravel(), minlength=replicates * count)
-    return times.reshape(replicates, count).astype(np.float64)
+    counts = times.reshape(replicates, count).astype(np.float64)
+    counts.flags.writeable = False
+    return counts
 
 
 def _replicate(

@@ -262,8 +262,7 @@ def sum_cells(
             **{f"c{place}": codes for place, codes in enumerate(grouping.codes)},
         }
     )
-    cell = keys.select(pl.struct(keys.columns).rank("dense")).to_series().to_numpy().astype(np.int64) - 1
-    _, first = np.unique(cell, return_index=True)
+    cell, first = _cells_of(keys)
     add = _Adder(cell, len(first))
     sums: dict[str, Floats] = {
         "rows": add(np.ones(n)),
@@ -298,6 +297,25 @@ def sum_cells(
         weighted=weights is not None,
         frame=keys[first].hstack(pl.DataFrame(sums)),
     )
+
+
+def _cells_of(keys: pl.DataFrame) -> tuple[Ints, Ints]:
+    """The cell of every row, int64[n], in the order of the keys, and the first row of every cell."""
+    n = keys.height
+    joined = np.zeros(n, np.int64)
+    width = 1
+    for column in keys.get_columns():
+        codes = column.to_numpy()
+        size = int(codes.max()) + 1
+        if width * size >= 1 << 62:
+            joined = pl.Series(joined).rank("dense").to_numpy().astype(np.int64) - 1
+            width = int(joined.max()) + 1
+        joined = joined * size + codes
+        width *= size
+    cell = pl.Series(joined).rank("dense").to_numpy().astype(np.int64) - 1
+    first = np.empty(int(cell.max()) + 1, np.int64)
+    first[cell[::-1]] = np.arange(n - 1, -1, -1)
+    return cell, first
 
 
 @dataclass(frozen=True)

@@ -139,17 +139,19 @@ def tabulate(cells: Cells, kind: Kind, metrics: Sequence[Metric], view: View, se
         return report.table((overall,), None)
     pieces = chunks(len(labels), report.selection.n_clusters)
     rows: list[Row] = []
+    estimated: list[Estimates] = []
     for piece in pieces:
         sides = report.piece(code, len(labels), piece)
-        rows += report.rows(labels[piece], sides, report.estimate(sides))
+        estimated.append(report.estimate(sides))
+        rows += report.rows(labels[piece], sides, estimated[-1])
     if view.aggregation == "macro":
         overall = report.macro(overall, rows, code)
     place = report.place_of_other(rows)
     if view.versus == "rest" or place is not None:
         compared = [
             row
-            for piece in pieces
-            for row in report.compared(rows[piece], code, len(labels), piece, whole, place)
+            for piece, own in zip(pieces, estimated, strict=True)
+            for row in report.compared(rows[piece], own, code, len(labels), piece, whole, place)
         ]
         rows = report.corrected(compared)
     return report.table((overall, *rows), None if place is None else rows[place].group[view.by[0]])
@@ -281,7 +283,14 @@ class _Report:
         return (max(values) if self.metric.higher_is_better else min(values))[1]
 
     def compared(
-        self, rows: list[Row], code: Ints, n_groups: int, piece: slice, whole: list[Sides], place: int | None
+        self,
+        rows: list[Row],
+        own: Estimates,
+        code: Ints,
+        n_groups: int,
+        piece: slice,
+        whole: list[Sides],
+        place: int | None,
     ) -> list[Row]:
         told = np.flatnonzero([row.value is not None for row in rows])
         if not len(told):
@@ -296,7 +305,7 @@ class _Report:
         else:
             one = self.finished(self.components(code - place, 1))
             theirs = one.take(np.zeros(len(told), np.intp))
-        own, other = self.estimate(ours), self.estimate(theirs)
+        own, other = own.take(told), self.estimate(theirs)
         shared = correlation(ours, theirs)
         sides = (own.value, own.low, own.high, other.value, other.low, other.high)
         gap, ratio = (mover(*sides, correlation=shared) for mover in (mover_gap, mover_ratio))

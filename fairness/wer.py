@@ -6,7 +6,7 @@ deletions and insertions is not: sclite, which weighs a substitution 4 and the o
 otherwise.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from dataclasses import dataclass
 from importlib.metadata import version
 
@@ -142,7 +142,7 @@ def _steps(said: list[str], written: list[str]) -> Iterator[Step]:
             )
 
 
-def check_lengths(references: Sequence[str], hypotheses: Sequence[str]) -> None:
+def check_lengths(references: Sized, hypotheses: Sized) -> None:
     if len(references) != len(hypotheses):
         raise ValueError(
             f"There are {len(references):,} references and {len(hypotheses):,} hypotheses: "

@@ -16,6 +16,7 @@ CHUNK = 50_000
 
 Codes = NDArray[np.int32]
 Ints = NDArray[np.int64]
+Texts = Sequence[str] | pl.Series
 
 _NONE = np.zeros(0, np.int32)
 
@@ -44,7 +45,7 @@ class WordErrors:
 
 
 def word_errors(
-    references: Sequence[str], hypotheses: Sequence[str], progress: Callable[[float], None] | None = None
+    references: Texts, hypotheses: Texts, progress: Callable[[float], None] | None = None
 ) -> WordErrors:
     """Align n normalised references and hypotheses and keep each word error, in the order of the rows.
 
@@ -73,7 +74,7 @@ def word_errors(
 
 
 def _align_part(
-    references: Sequence[str], hypotheses: Sequence[str], start: int
+    references: Texts, hypotheses: Texts, start: int
 ) -> tuple[list[str], list[str], list[str], list[int], list[int]]:
     spoken: list[str] = []
     missed: list[str] = []
@@ -178,4 +179,4 @@ def _tally(
     starts = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]]))
     items, groups = np.divmod(keys[starts], n_groups + 1)
     times = np.diff(np.append(starts, len(keys)))
-    return Tally(items, groups, times, np.add.reduceat(another.astype(np.int64), starts))
+    return Tally(items, groups, times, np.add.reduceat(another, starts, dtype=np.int64))

@@ -224,10 +224,10 @@ def word_tables(
     and column: {"system", "column", "groups": [{"group", "missed", "confused"}]}, with the fields of
     `MissedWord` and `ConfusedWords`; groups of which there is nothing to say are left out.
     """
-    references, found = words["reference"].to_list(), []
+    references, found = words["reference"], []
     for place, system in enumerate(systems):
         part = partial(_part, progress, place, len(systems)) if progress else None
-        errors = word_errors(references, words[f"hypothesis:{place}"].to_list(), part)
+        errors = word_errors(references, words[f"hypothesis:{place}"], part)
         for column, names, codes in columns:
             tally = tally_words(errors, codes, len(names), clusters)
             missed = most_missed(tally, top=top, least_speakers=least_speakers)
