@@ -17,11 +17,12 @@ import polars as pl
 
 from fairness.beside import mark_public
 from fairness.cells import Cells, sum_cells
+from fairness.columns import TableError
 from fairness.coverage import coverage
 from fairness.disclosure import offered
 from fairness.encodings import detect
-from fairness.kept import keep_rows
-from fairness.kinds.base import NOT_STATED_TEXTS, Kind, Metric, Settings, Tolerance
+from fairness.kept import KeptRows, keep_rows
+from fairness.kinds.base import NOT_STATED_TEXTS, Counted, Kind, Metric, Roles, Settings, Tolerance
 from fairness.parquet import MAGIC
 from fairness.report import Report, Told
 from fairness.tables import read_table
@@ -74,7 +75,7 @@ def run_audit(
     }
     progress("Grouping the rows", 0.05)
     kept = keep_rows(frame, kind, checked, settings)
-    counted = kind.count(kept.frame, checked, settings, partial(_share, progress))
+    counted = _counted(kept, kind, checked, settings, progress)
     progress("Summing by group", 0.55)
     cells = sum_cells(
         counted,
@@ -94,6 +95,18 @@ def run_audit(
     result = _plain(found)
     progress("Done", 1.0)
     return AuditRun(result, cells, report.to_read())
+
+
+def _counted(kept: KeptRows, kind: Kind, roles: Roles, settings: Settings, progress: Told) -> Counted:
+    try:
+        return kind.count(kept.frame, roles, settings, partial(_share, progress))
+    except TableError as error:
+        if not kept.excluded.any():
+            raise
+        left_out = int(kept.excluded.sum())
+        raise TableError(
+            f"{error} (Rows are counted without the {left_out:,} that a pattern leaves out.)"
+        ) from error
 
 
 def _share(progress: Told, share: float) -> None:

@@ -13,6 +13,7 @@ from fairness.kinds import KINDS
 from fairness.kinds.base import MARKS, NOT_STATED_TEXTS, Kind, Settings, Tolerance
 from fairness.normalise import NORMALISERS
 
+PLAIN_VALUES = ("--role", "--mark", "--tolerance")
 PAIR = "{option} takes {form}, not {given}."
 
 
@@ -97,10 +98,12 @@ def settings_of(options: argparse.Namespace) -> Settings:
 
 
 def pairs(option: str, given: Iterable[str]) -> list[tuple[str, str]]:
-    """NAME=VALUE texts as pairs; names may hold an equals sign, values after the last one may not."""
+    """NAME=VALUE texts as pairs. Roles, marks and shares hold no equals sign, so there a name may; elsewhere
+    a value may, as a pattern does.
+    """
     found = []
     for text in given:
-        name, equals, value = text.partition("=")
+        name, equals, value = text.rpartition("=") if option in PLAIN_VALUES else text.partition("=")
         if not equals or not name:
             raise ValueError(PAIR.format(option=option, form="NAME=VALUE", given=text))
         found.append((name, value))

@@ -319,3 +319,17 @@ def test_another_release_on_the_same_test_set_is_recognised(tmp_path):
     other = data(HAND.replace("a red hat,a bed hat", "a red cap,a bed hat"), "third.csv")
     assert first["sha256"] != release["sha256"]
     assert first["test_set_sha256"] == release["test_set_sha256"] != other["test_set_sha256"]
+
+
+def test_a_column_with_an_equals_sign_has_a_role_too(tmp_path, capsys):
+    path = write(tmp_path / "odd.csv", "a=b,heard\na red hat,a bed hat\nwe go,we go\n")
+    assert main(["audit", str(path), "--kind=speech", "--role=a=b=reference", "--role=heard=hypothesis"]) == 0
+    assert "20.0%" in capsys.readouterr().out
+
+
+def test_a_wrong_row_among_those_kept_says_how_it_is_counted(tmp_path):
+    path = write(tmp_path / "counts.csv", "w,s,d,i,n\n5,1,1,0,skip\n5,1,1,0,x\n5,4,4,0,x\n")
+    settings = Settings(smallest=1, exclude=(("n", "skip"),))
+    with pytest.raises(TableError, match="Row 3 has more substitutions") as refused:
+        run_audit(path, KINDS["speech"], COUNTS, settings)
+    assert "without the 1 that a pattern leaves out" in str(refused.value)
