@@ -15,6 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
 from audits.models import Audit, Visibility
+from audits.views.lists import in_words
 from bounty.models import Bounty, Submission
 from bounty.parts import DamagedPart
 from bounty.sample import first_look
@@ -37,11 +38,13 @@ def home(request: HttpRequest) -> HttpResponse:
     finds = Submission.objects.filter(accepted=True, bounty__opened_at__isnull=False)
     public = Audit.objects.filter(visibility=Visibility.PUBLIC, status=Status.SCORED)
     bounties = Bounty.objects.taking_submissions().with_counts()[:HOME_BOUNTIES]
+    audits = public.for_lists().order_by("-finished")[:HOME_AUDITS]
+    in_words(audits)
     context = {
         "bounties": bounties,
         "look": next(filter(None, map(look_at, bounties)), None),
         "finds": finds.select_related("team", "bounty").order_by("-finished")[:HOME_FINDS],
-        "audits": public.for_lists().order_by("-finished")[:HOME_AUDITS],
+        "audits": audits,
     }
     return render(request, "home.html", context)
 

@@ -137,7 +137,7 @@ class Grouping:
 def group_rows(
     frame: pl.DataFrame, roles: Roles, settings: Settings, clusters: Ints | None, kept: NDArray[np.bool_]
 ) -> Grouping:
-    """Code every group and condition column, and merge its small groups.
+    """Code every column of groups, then of conditions, and merge its small groups.
 
     kept: bool[n], the rows that count (the others are coded too, so that exclusions can be counted by group).
     A text column has a group for each value, a number column one for each of few values and else for each of
@@ -145,7 +145,7 @@ def group_rows(
     Raises TableError for a column of one value or of more than MAX_GROUPS.
     """
     columns, codes = [], []
-    for name in roles.columns("group", "condition"):
+    for name in (*roles.columns("group"), *roles.columns("condition")):
         labels, code = _coded(_stated(frame.get_column(name), settings.not_stated))
         column = GroupColumn(name, roles.of[name], settings.marks.get(name, NOT_MARKED), labels)
         merged, code = merge_small(column, code, settings.smallest, clusters, kept)

@@ -61,4 +61,5 @@ def test_the_front_page_shows_public_audits_alone(client, cast, audit):
     client.force_login(cast.owner)
     page = client.get("/").content.decode()
     assert "The audit of it" in page
+    assert "Utterances" in page
     assert "Nobody else&#x27;s business" not in page
