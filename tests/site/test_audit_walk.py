@@ -273,7 +273,7 @@ def test_systems_and_audits_are_compared_and_worst_groups_confirmed(live_server,
     owner.get_by_role("link", name="Compare", exact=True).click()
     owner.get_by_label("Second", exact=True).select_option(later.key)
     owner.get_by_role("button", name="Compare").click()
-    expect(owner.get_by_text("Different data")).to_be_visible()
+    expect(owner.get_by_text("The same test set")).to_be_visible()
     choose(owner, "System of the second", "theirs")
     choose(owner, "Rate", "Deletion rate")
     compared = owner.get_by_role("region", name="Deletion rate")
