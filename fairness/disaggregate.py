@@ -296,7 +296,8 @@ class _Report:
         if not len(told):
             return rows
         parts = self.components(code - piece.start, min(piece.stop, n_groups) - piece.start)
-        parts = [part.take(told) for part in parts]
+        if len(told) < len(rows):
+            parts = [part.take(told) for part in parts]
         ours = self.finished(parts)
         if place is None:
             theirs = self.finished(
