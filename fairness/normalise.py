@@ -73,7 +73,7 @@ def _basic(texts: pl.Series) -> pl.Series:
     texts = _where_not_ascii(texts, composed.str.replace_all(APOSTROPHES, "'"))
     texts = texts.str.to_lowercase().str.replace_all("`", "'", literal=True)
     texts = texts.str.replace_all(r"[\p{P}\u{200B}&&[^']]+|'{2,}", " ")
-    texts = texts.str.replace_all(r"'+(\s|$)", " ").str.replace_all(r"(^|\s)'+", " ")
+    texts = texts.str.replace_all(r"'+([\s\x1c-\x1f]|$)", " ").str.replace_all(r"(^|[\s\x1c-\x1f])'+", " ")
     return _spaced(texts)
 
 

@@ -117,3 +117,7 @@ def test_it_refuses_an_unknown_way(call):
         ValueError, match="Unknown normalisation 'loud': choose one of none, basic, ascii, english"
     ):
         call()
+
+
+def test_separators_of_old_files_stand_between_words():
+    assert one("\x1f´tis\x1d dogs'\x1e", "basic") == "tis dogs"
