@@ -27,10 +27,8 @@ MOST_CROSSED = 4  # systems of which every metric is compared row by row; with m
 MAX_LABEL = 100
 BINS = 5
 METADATA = "faultline"
-# Beside n rows with exposure: weighted sums, their raw squares; with weights raw sums and weighted squares
-# too.
+# Sums that are there with and without weights; the others of `Cells.moment` only with weights.
 PLAIN = ("n", "e", "x", "ee", "ex", "xx")
-WEIGHTED = (*PLAIN, "raw_e", "raw_x", "vee", "vex", "vxx", "vx")
 
 Ints = NDArray[np.int64]
 

@@ -96,16 +96,6 @@ def offered_beside(
     return found
 
 
-def offered_columns(cells: Cells, smallest: int) -> tuple[str, ...]:
-    """The columns that `offered` offers."""
-    return offered(cells, smallest).columns
-
-
-def offered_pairs(cells: Cells, smallest: int) -> tuple[tuple[str, str], ...]:
-    """The pairs of columns that `offered` offers."""
-    return offered(cells, smallest).pairs
-
-
 def _populations(cells: Cells) -> list[Floats]:
     """Whom tables count: the rows of every cell, and those with exposure where they are others."""
     found = [cells.frame.get_column("rows").to_numpy().astype(np.float64)]

@@ -18,7 +18,6 @@ from fairness.intervals import fisher_p, wilson
 from fairness.rates import Floats
 
 LEVEL = 0.05
-MEANS = ("row_mean", "cluster_mean")
 
 
 @dataclass(frozen=True)

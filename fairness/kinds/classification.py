@@ -23,7 +23,6 @@ from fairness.kinds.base import (
 from fairness.tables import canonical_labels
 
 MAX_LABELS = 50
-SCORE_BINS = 10
 
 ROLES = (
     Role(

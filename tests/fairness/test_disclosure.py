@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fairness.cells import Cells, GroupColumn
 from fairness.cuts import FEW_NODES, People, safe_together
-from fairness.disclosure import Disclosure, offered, offered_columns, offered_pairs
+from fairness.disclosure import Disclosure, offered
 from fairness.spans import few_in_span
 
 LEAST = 5
@@ -236,7 +236,7 @@ def test_a_column_that_gives_three_people_away_is_not_offered():
     region[40:43] = 0
     assert offered(cells_of([accent, region]), 10) == Disclosure(("c0",), ())
     region[40:60] = 0
-    assert offered_columns(cells_of([accent, region]), 10) == ("c0", "c1")
+    assert offered(cells_of([accent, region]), 10).columns == ("c0", "c1")
 
 
 def test_groups_of_people_come_before_conditions():
@@ -248,7 +248,7 @@ def test_groups_of_people_come_before_conditions():
         GroupColumn(column.name, role, column.mark, column.groups)
         for column, role in zip(cells.columns, ("condition", "group"), strict=True)
     )
-    assert offered_columns(Cells(columns, *cells_rest(cells)), 10) == ("c1",)
+    assert offered(Cells(columns, *cells_rest(cells)), 10).columns == ("c1",)
 
 
 def cells_rest(cells: Cells):
@@ -260,12 +260,12 @@ def test_a_pair_with_a_small_cell_is_not_offered():
     accent[100:200] = np.where(np.arange(100) < 93, 1, 0)
     assert offered(cells_of([sex, accent]), 10) == Disclosure(("c0", "c1"), ())
     accent[100:105] = 0
-    assert offered_pairs(cells_of([sex, accent]), 10) == (("c0", "c1"),)
+    assert offered(cells_of([sex, accent]), 10).pairs == (("c0", "c1"),)
 
 
 def test_an_empty_cell_of_a_pair_is_no_secret():
     sex, accent = np.repeat([0, 0, 1], 50), np.repeat([0, 1, 1], 50)
-    assert offered_pairs(cells_of([sex, accent]), 10) == (("c0", "c1"),)
+    assert offered(cells_of([sex, accent]), 10).pairs == (("c0", "c1"),)
 
 
 def test_a_difference_of_rows_with_few_people_behind_it_is_told():
@@ -273,15 +273,15 @@ def test_a_difference_of_rows_with_few_people_behind_it_is_told():
     people = np.concatenate([np.repeat(np.arange(40), 5), np.repeat(np.arange(3), 100)])
     noise = np.repeat([0, 1], [200, 300])
     room = np.where(people < 20, 0, 1)
-    assert offered_columns(cells_of([room, noise], people, conditions=1), 10) == ("c0",)
-    assert offered_columns(cells_of([room, noise], conditions=1), 10) == ("c0", "c1")
+    assert offered(cells_of([room, noise], people, conditions=1), 10).columns == ("c0",)
+    assert offered(cells_of([room, noise], conditions=1), 10).columns == ("c0", "c1")
 
 
 def test_a_difference_of_counts_of_people_is_told():
     """All but three of forty people were recorded noisy too: 40 less 37."""
     people = np.concatenate([np.arange(40), np.arange(37)])
     noise, room = np.repeat([0, 1], [40, 37]), np.where(people < 20, 0, 1)
-    assert offered_columns(cells_of([room, noise], people, conditions=1), 10) == ("c0",)
+    assert offered(cells_of([room, noise], people, conditions=1), 10).columns == ("c0",)
     people = np.concatenate([np.arange(40), np.arange(40)])
     noise, room = np.repeat([0, 1], [40, 40]), np.where(people < 20, 0, 1)
     assert offered(cells_of([room, noise], people, conditions=1), 10) == Disclosure(
@@ -298,17 +298,17 @@ def test_three_columns_can_tell_what_no_two_do():
     people = People(None, np.ones(252))
     assert all(safe_together(people, one, other, 10) for one, other in combinations(views, 2))
     assert few_in_span(people, views, views, 10) is True
-    assert offered_columns(cells_of(views), 10) == ("c0", "c1")
+    assert offered(cells_of(views), 10).columns == ("c0", "c1")
 
 
 def test_three_pairs_can_tell_a_joint_cell_that_no_two_do():
     """Of the eight joint cells one is empty, so all three tables by two columns say what the others hold."""
     size = [2, 30, 30, 30, 30, 30, 30, 0]
     codes = [np.repeat([number >> place & 1 for number in range(8)], size) for place in (2, 1, 0)]
-    assert offered_pairs(cells_of(codes), 10) == (("c0", "c1"), ("c0", "c2"))
+    assert offered(cells_of(codes), 10).pairs == (("c0", "c1"), ("c0", "c2"))
     size[7] = 12  # what is unknown can now be moved around all eight
     codes = [np.repeat([number >> place & 1 for number in range(8)], size) for place in (2, 1, 0)]
-    assert len(offered_pairs(cells_of(codes), 10)) == 3
+    assert len(offered(cells_of(codes), 10).pairs) == 3
 
 
 def test_people_whose_rows_have_no_exposure_do_not_fill_a_group():
@@ -317,8 +317,8 @@ def test_people_whose_rows_have_no_exposure_do_not_fill_a_group():
     exposed = np.ones(61)
     exposed[:2] = 0
     other = np.arange(61) % 2
-    assert offered_columns(cells_of([code, other], exposed=exposed), 10) == ("c1",)
-    assert offered_columns(cells_of([code, other]), 10) == ("c0", "c1")
+    assert offered(cells_of([code, other], exposed=exposed), 10).columns == ("c1",)
+    assert offered(cells_of([code, other]), 10).columns == ("c0", "c1")
 
 
 def test_too_few_people_are_offered_nothing():
