@@ -11,6 +11,7 @@ from fairness.compare import compare_systems
 from fairness.disaggregate import Row, Table, View
 
 from .. import figures
+from ..exports import view_query
 from ..limits import mark_of
 from .controls import AGGREGATION_NAMES, MOST_FILTERS, VERSUS_NAMES, metric_choices
 from .frame import Report, report_page
@@ -156,7 +157,7 @@ def table_context(report: Report, table: Table) -> dict:
         "left_out": len(rows) - len(drawn),
         "merged": merged(report, table.columns),
         "note": table_note(report, table),
-        "query": report.request.GET.urlencode(),
+        "query": view_query(table),
     }
 
 

@@ -533,3 +533,9 @@ def test_a_comparison_and_a_series_are_csv_too(owner, done, second):
         answer = owner.get(address.split("?")[0] + unescape(link))
         assert answer["Content-Type"].startswith("text/csv")
         assert line in b"".join(answer.streaming_content).decode()
+
+
+def test_the_csv_of_a_page_without_choices_is_that_table_alone(owner, done):
+    (link,) = re.findall(r'href="([^"]+tables\.csv\?[^"]*)"', html(owner.get(page("rates", done.key))))
+    lines = b"".join(owner.get(unescape(link)).streaming_content).decode().splitlines()
+    assert len(lines) == 1 + 1 + 4  # the header, everyone, and four accents
