@@ -29,6 +29,13 @@ GROUP_FORMAT_NAMES = {
     "skops": "scikit-learn (skops)",
     "python": "Python function",
 }
+PREDICTOR_FORMAT_NAMES = {
+    "rule": "Rule (SQL condition)",
+    "constant": "Constant",
+    "onnx": "ONNX model",
+    "skops": "scikit-learn (skops)",
+    "python": "Python function",
+}
 PARTS = ("sample", "leaderboard", "final")
 # As fairness.verdict.judge_find asks of each side of a gap; a cluster with rows on both sides counts on both.
 LEAST_CLUSTERS = 20
@@ -114,6 +121,11 @@ class Bounty(models.Model):
         default=10, validators=[MinValueValidator(1), MaxValueValidator(120)]
     )
     allow_python = models.BooleanField(default=False)
+    takes_fixes = models.BooleanField(default=True)
+    # The design's epsilon: by how much the overall error must fall for a fix to be accepted.
+    min_gain = models.FloatField(default=0.0, validators=[MinValueValidator(0), MaxValueValidator(0.5)])
+    house_teams = models.BooleanField(default=False)
+    publish_groups = models.BooleanField(default=True)
     opens_at = models.DateTimeField(null=True, blank=True)
     closes_at = models.DateTimeField(null=True, blank=True)
 
@@ -127,6 +139,10 @@ class Bounty(models.Model):
     normaliser_version = models.CharField(max_length=200, blank=True, editable=False)
     parts = models.JSONField(default=dict, editable=False)
     base_model = models.JSONField(default=dict, editable=False)
+
+    # What the close found on the final half (bounty.closing), published once.
+    final = models.JSONField(default=dict, editable=False)
+    finalised_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects = BountyQuerySet.as_manager()
 
@@ -205,6 +221,31 @@ class Bounty(models.Model):
     def group_formats(self) -> dict[str, str]:
         return {key: name for key, name in GROUP_FORMAT_NAMES.items() if key != "python" or self.allow_python}
 
+    @property
+    def predictor_formats(self) -> dict[str, str]:
+        """Formats a fix's predictor may have; a rule answers one of two labels."""
+        left_out = set() if self.allow_python else {"python"}
+        if len(self.labels) != 2:
+            left_out.add("rule")
+        return {key: name for key, name in PREDICTOR_FORMAT_NAMES.items() if key not in left_out}
+
+    @property
+    def accepts_fixes(self) -> bool:
+        """Words and weighted rows are no losses that a better predictor could lower row by row."""
+        return self.takes_fixes and not self.is_speech and not self.weight_column
+
+    @property
+    def positive_label(self) -> str:
+        """What a rule that is true predicts."""
+        return self.favourable_label or (self.labels[-1] if self.labels else "")
+
+    @property
+    def publishes_groups(self) -> bool:
+        """Whether accepted groups are everybody's to see: after the close, unless said otherwise at
+        opening.
+        """
+        return self.publish_groups and self.finalised_at is not None
+
     def shows_numbers_to(self, user) -> bool:
         """Until the close, exact numbers are the organisers' alone."""
         return self.phase == "closed" or self.is_organised_by(user)
@@ -219,6 +260,8 @@ class Team(models.Model):
     bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="teams")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="teams")
     name = models.CharField(max_length=150)
+    # An automatic participant, shown as a baseline (bounty.house).
+    is_house = models.BooleanField(default=False)
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -232,12 +275,19 @@ class Team(models.Model):
 
 
 class GroupJob(Job):
-    """A job that runs a submitted group."""
+    """A job that runs a submitted group and, for a fix, a predictor on it."""
 
     group_format = models.CharField(max_length=10, choices=list(GROUP_FORMAT_NAMES.items()))
     group_rule = models.TextField(blank=True)
     group_file = models.FileField(upload_to=private_path, blank=True)
     group_file_name = models.CharField(max_length=200, blank=True)
+    predictor_format = models.CharField(
+        max_length=10, choices=list(PREDICTOR_FORMAT_NAMES.items()), blank=True
+    )
+    predictor_rule = models.TextField(blank=True)
+    predictor_value = models.CharField(max_length=200, blank=True)
+    predictor_file = models.FileField(upload_to=private_path, blank=True)
+    predictor_file_name = models.CharField(max_length=200, blank=True)
 
     class Meta:
         abstract = True
@@ -283,10 +333,15 @@ class SubmissionQuerySet(models.QuerySet):
 
 
 class Submission(GroupJob):
-    """A find: a group in which the measure is claimed to be worse. Its id is its place in the order."""
+    """A find: a group in which the measure is claimed to be worse. A fix: a group and a better predictor on
+    it.
+
+    Its id is its place in the order.
+    """
 
     class Kind(models.TextChoices):
         FIND = "find", "Find"
+        FIX = "fix", "Fix"
 
     class Code(models.TextChoices):
         ACCEPTED = "accepted", "Accepted"
@@ -303,12 +358,17 @@ class Submission(GroupJob):
     request_sha256 = models.CharField(max_length=64, blank=True, editable=False)
     on_hidden = models.BooleanField("was rejected on hidden rows only", default=False, editable=False)
     sample_share = models.FloatField(null=True, editable=False)
+    # By column, the share of answers on public rows that change when its values are shuffled.
+    uses = models.JSONField(default=dict, editable=False)
 
     # The verdict. `code` and `accepted` are the participant's to see, `numbers` and `points` are not.
     accepted = models.BooleanField(null=True, editable=False)
     code = models.CharField(max_length=20, choices=Code, blank=True, editable=False)
     points = models.FloatField(default=0, editable=False)
     numbers = models.JSONField(default=dict, editable=False)
+    # Of a fix, on the list of its team alone.
+    solo_accepted = models.BooleanField(null=True, editable=False)
+    solo_points = models.FloatField(default=0, editable=False)
     duplicate_of = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, editable=False)
 
     objects = SubmissionQuerySet.as_manager()
@@ -356,8 +416,28 @@ class Masks(models.Model):
         return f"Masks of submission {self.submission_id}"
 
 
+class Answers(models.Model):
+    """What a fix's predictor answers for the hidden rows of its group, in their order
+    (bounty.parts.pack_answers).
+
+    Verdicts and the repaired model are recomputed from these, never from the submitted code.
+    """
+
+    submission = models.OneToOneField(
+        Submission, on_delete=models.PROTECT, related_name="answers", primary_key=True
+    )
+    leaderboard = models.BinaryField()
+    final = models.BinaryField()
+
+    class Meta:
+        verbose_name = verbose_name_plural = "answers"
+
+    def __str__(self) -> str:
+        return f"Answers of submission {self.submission_id}"
+
+
 class Check(GroupJob):
-    """A dry run of a model on the public sample: costs no quota."""
+    """A dry run on the public sample, of a group or of a fix: costs no quota."""
 
     team = models.ForeignKey(Team, on_delete=models.CASCADE, related_name="checks")
     result = models.JSONField(default=dict, editable=False)
@@ -370,3 +450,27 @@ class Check(GroupJob):
 
     def __str__(self) -> str:
         return f"Check {self.pk}"
+
+
+class HouseTurn(Job):
+    """A house team's turn to look at the public sample and submit what it finds (bounty.house)."""
+
+    class Method(models.TextChoices):
+        SLICES = "slices", "Slices and trees"
+        COSTS = "costs", "Cost-sensitive search"
+
+    bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="house_turns")
+    method = models.CharField(max_length=10, choices=Method)
+    # How many of its proposals it has sent; each method makes the same ones from the same sample.
+    proposal = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["bounty", "method", "proposal"], name="house_turn_once"),
+        ]
+        indexes = [
+            models.Index(fields=["id"], name="house_turn_unfinished", condition=Q(status__in=UNFINISHED)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_method_display()}, proposal {self.proposal}"
