@@ -27,13 +27,14 @@ from common.rest import (
 )
 
 from . import intake
+from .entry import Group, Predictor
 from .models import Bounty, Check, Submission
 from .sample_file import CONTENT_TYPES, etag, sample_file
 from .serializers import (
+    CHECK_RESULT,
     BountyRowSerializer,
     BountySerializer,
     CheckSerializer,
-    ComparisonSerializer,
     GroupRequest,
     LeaderboardQuery,
     LeaderboardSerializer,
@@ -43,6 +44,7 @@ from .serializers import (
     SubmissionRequest,
     SubmissionSerializer,
     SubmissionsQuery,
+    check_result,
     submission_serializer,
 )
 from .standings import standings
@@ -52,6 +54,7 @@ STATUSES = {
     "bounty_closed": status.HTTP_409_CONFLICT,
     "bounty_opened": status.HTTP_409_CONFLICT,
     "not_prepared": status.HTTP_409_CONFLICT,
+    "fixes_not_taken": status.HTTP_409_CONFLICT,
     "idempotency_key_reused": status.HTTP_409_CONFLICT,
     "file_too_big": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
     "no_verdicts_left": status.HTTP_429_TOO_MANY_REQUESTS,
@@ -64,10 +67,10 @@ STATUSES = {
 DAILY = frozenset({"daily_verdicts_used", "daily_rejections_used"})
 
 
-def read_group(serializer_class, request) -> tuple[intake.Group, dict]:
+def read_models(serializer_class, request) -> tuple[Group, Predictor | None, dict]:
     serializer = serializer_class(data=request.data)
     serializer.is_valid(raise_exception=True)
-    return serializer.group(), serializer.validated_data
+    return serializer.group(), serializer.predictor(), serializer.validated_data
 
 
 SUBMISSION = PolymorphicProxySerializer(
@@ -134,21 +137,21 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
 
     @extend_schema(
         operation_id="check",
-        summary="Dry run of a group on the public sample: costs no quota",
-        description="A rule is answered at once. A model is queued behind submissions: poll the `url`.",
+        summary="Dry run of a group or a fix on the public sample: costs no quota",
+        description="Rules and constants are answered at once. A model is queued behind submissions: poll "
+        "the `url`. Send `kind=fix` and a predictor to see what it gains on the sample.",
         request={"application/json": GroupRequest, "multipart/form-data": GroupRequest},
-        responses={200: ComparisonSerializer, 202: AcceptedSerializer},
+        responses={200: CHECK_RESULT, 202: AcceptedSerializer},
         examples=[OpenApiExample("A rule", RULE, request_only=True)],
     )
     @action(detail=True, methods=["post"])
     def check(self, request, slug: str):
         bounty = self.get_prepared()
-        group, _ = read_group(GroupRequest, request)
-        if group.format != "rule":
-            check = intake.check_model(request.user, bounty, group)
-            return Response(accepted(check, "api:check-detail", request), status.HTTP_202_ACCEPTED)
-        intake.refuse_bad_group(bounty, group)
-        return Response(ComparisonSerializer(intake.check_rule(bounty, group.rule)).data)
+        group, predictor, _ = read_models(GroupRequest, request)
+        if intake.is_answered_at_once(group, predictor):
+            return Response(check_result(intake.check_rules(bounty, group, predictor)))
+        check = intake.check_model(request.user, bounty, group, predictor)
+        return Response(accepted(check, "api:check-detail", request), status.HTTP_202_ACCEPTED)
 
     @extend_schema(
         operation_id="submissions",
@@ -170,7 +173,7 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
 
     @extend_schema(
         operation_id="submit",
-        summary="Submit a find",
+        summary="Submit a find or a fix",
         description="A repeated Idempotency-Key gives the first submission back and makes no second one.",
         parameters=[
             OpenApiParameter(
@@ -185,21 +188,24 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
     def submit(self, request, slug: str):
         bounty = self.get_object()
         key = idempotency_key(request)
-        group, values = read_group(SubmissionRequest, request)
-        submission, _ = intake.submit(request.user, bounty, group, note=values["note"], idempotency_key=key)
+        group, predictor, values = read_models(SubmissionRequest, request)
+        submission, _ = intake.submit(
+            request.user, bounty, group, predictor, note=values["note"], idempotency_key=key
+        )
         answer = accepted(submission, "api:submission-detail", request)
         return Response(answer, status.HTTP_202_ACCEPTED, headers={"Location": answer["url"]})
 
     @extend_schema(
         operation_id="leaderboard",
-        summary="The leaderboard: teams by points",
+        summary="The leaderboard: teams by points, of finds or of fixes",
         parameters=[LeaderboardQuery],
         responses=LeaderboardSerializer,
     )
     @action(detail=True)
     def leaderboard(self, request, slug: str):
-        read(LeaderboardQuery, request.query_params)
-        table = {"half": "leaderboard", "rows": standings(self.get_object())}
+        asked = read(LeaderboardQuery, request.query_params)
+        rows = standings(self.get_object(), asked["track"], asked["list"])
+        table = {"half": "leaderboard", "rows": rows}
         return Response(LeaderboardSerializer(table).data)
 
 

@@ -13,10 +13,11 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models.functions import Now
 
+from common.intake import FILE_EMPTY, FILE_TOO_BIG, IntakeError, db_now
 from fairness.tables import TableError
 
 from . import tasks
-from .intake import FILE_EMPTY, FILE_TOO_BIG, NOT_PREPARED, IntakeError, db_now
+from .intake import NOT_PREPARED
 from .models import LEAST_CLUSTERS, UNFINISHED, Bounty, Status, TableUpload
 from .parts import discard, leaderboard_evidence
 from .preview import preview as preview_of

@@ -235,6 +235,11 @@ class Bounty(models.Model):
         return self.takes_fixes and not self.is_speech and not self.weight_column
 
     @property
+    def loss(self) -> str:
+        """What fixes are judged by: every mistake counts, also where finds count one kind."""
+        return "zero_one"
+
+    @property
     def positive_label(self) -> str:
         """What a rule that is true predicts."""
         return self.favourable_label or (self.labels[-1] if self.labels else "")
@@ -324,6 +329,9 @@ class SubmissionQuerySet(models.QuerySet):
         if not user.pk:
             return self.none()
         return self.filter(Q(team__user=user.pk) | Q(bounty__in=Bounty.objects.filter(organisers=user.pk)))
+
+    def unfinished(self) -> "SubmissionQuerySet":
+        return self.filter(status__in=UNFINISHED)
 
     def using_verdicts(self) -> "SubmissionQuerySet":
         """Those that use K: judged, rejected only on hidden rows, or still on their way to a verdict."""
@@ -461,16 +469,12 @@ class HouseTurn(Job):
 
     bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="house_turns")
     method = models.CharField(max_length=10, choices=Method)
-    # How many of its proposals it has sent; each method makes the same ones from the same sample.
-    proposal = models.PositiveIntegerField(default=0)
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["bounty", "method", "proposal"], name="house_turn_once"),
-        ]
+        constraints = [models.UniqueConstraint(fields=["bounty", "method"], name="house_turn_once")]
         indexes = [
             models.Index(fields=["id"], name="house_turn_unfinished", condition=Q(status__in=UNFINISHED)),
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_method_display()}, proposal {self.proposal}"
+        return f"{self.get_method_display()} on {self.bounty}"

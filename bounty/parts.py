@@ -13,6 +13,8 @@ import polars as pl
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
+from fairness.losses import LOSSES, scale_of, scaled
+from fairness.pointer_list import PointerList
 from fairness.tables import Column
 from fairness.verdict import Evidence
 
@@ -125,3 +127,71 @@ def read_part(features: tuple, truth: tuple) -> Part:
 @lru_cache(maxsize=8)
 def _feature_table(schema: tuple[Column, ...], records: tuple[tuple, ...]) -> FeatureTable:
     return FeatureTable(pl.concat([fetch(dict(record)) for record in records]), schema)
+
+
+# Fixes: what they answer, and what their answers cost
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What is true of a part's rows and what the base model answers, as codes, and who rows belong to."""
+
+    y_true: np.ndarray
+    y_base: np.ndarray
+    clusters: np.ndarray | None
+    loss: str
+
+    @cached_property
+    def base_losses(self) -> np.ndarray:
+        return self.losses(self.y_base)
+
+    def losses(self, answers: np.ndarray) -> np.ndarray:
+        return LOSSES[self.loss](self.y_true, answers)
+
+    @cached_property
+    def scale(self) -> float:
+        return scale_of(self.loss, self.base_losses)
+
+    def costs(self, answers: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """What these answers cost on these rows, in whole units of 1 / scale."""
+        return scaled(LOSSES[self.loss](self.y_true[rows], answers), self.scale)
+
+    def start(self) -> PointerList:
+        return PointerList.start(scaled(self.base_losses, self.scale))
+
+
+def answered(bounty: Bounty, name: str) -> Answered:
+    return _answered(records(bounty, name), tuple(bounty.labels), bounty.loss)
+
+
+@lru_cache(maxsize=8)
+def _answered(key: tuple, labels: tuple[str, ...], loss: str) -> Answered:
+    truth = read_part(*key).truth
+    codes = pl.Series(np.arange(len(labels), dtype=np.uint16))
+    y_true, y_base = (
+        truth[name].replace_strict(pl.Series(labels), codes).to_numpy() for name in ("label", "prediction")
+    )
+    clusters = truth["cluster"].to_numpy() if "cluster" in truth.columns else None
+    return Answered(y_true, y_base, clusters, loss)
+
+
+def rule_answers(bounty: Bounty, positive: np.ndarray) -> np.ndarray:
+    """Codes of what a rule predicts: the positive label where it is true, else the other one."""
+    yes = bounty.labels.index(bounty.positive_label)
+    return np.where(positive, yes, 1 - yes).astype(np.uint16)
+
+
+def constant_answers(bounty: Bounty, label: str, rows: int) -> np.ndarray:
+    return np.full(rows, bounty.labels.index(label), dtype=np.uint16)
+
+
+def pack_answers(bounty: Bounty, codes: np.ndarray) -> bytes:
+    return codes.astype(answer_type(bounty)).tobytes()
+
+
+def unpack_answers(bounty: Bounty, data: bytes) -> np.ndarray:
+    return np.frombuffer(data, answer_type(bounty)).astype(np.uint16)
+
+
+def answer_type(bounty: Bounty) -> str:
+    return "u1" if len(bounty.labels) <= 256 else "<u2"

@@ -11,10 +11,12 @@ import numpy as np
 import polars as pl
 
 from fairness.figures import Distribution, GroupRates, show_distribution, show_group_rates
+from fairness.gains import gain_interval
 from fairness.gaps import compare, rate_of
 from fairness.slices import quoted_name
 from fairness.verdict import Evidence
 
+from . import parts
 from .models import Bounty
 from .parts import evidence_of, read_part, records, sample_part
 
@@ -53,6 +55,32 @@ def describe(bounty: Bounty, mask: np.ndarray) -> dict:
         "sample_rows": int(mask.sum()),
         "sample_share": float(mask.mean()),
         **asdict(compare(sample_part(bounty).evidence, mask)),
+    }
+
+
+def describe_fix(bounty: Bounty, mask: np.ndarray, answers: np.ndarray) -> dict:
+    """A fix on the public sample: what it gains there over the audited model, and what a constant would."""
+    answered = parts.answered(bounty, "sample")
+    y_true, y_base = answered.y_true[mask], answered.y_base[mask]
+    wrong, wrong_before = answers != y_true, y_base != y_true
+    drops = np.zeros(len(mask))
+    drops[mask] = wrong_before.astype(float) - wrong
+    low, high = (float(end) if np.isfinite(end) else None for end in gain_interval(drops, answered.clusters))
+    rows = len(y_true)
+    best = int(np.bincount(y_true).argmax()) if rows else None
+    return {
+        "sample_rows": rows,
+        "sample_share": float(mask.mean()),
+        "changed": int((answers != y_base).sum()),
+        "better": int((wrong_before & ~wrong).sum()),
+        "worse": int((wrong & ~wrong_before).sum()),
+        "group_before": float(wrong_before.mean()) if rows else None,
+        "group_after": float(wrong.mean()) if rows else None,
+        "constant": None if best is None else bounty.labels[best],
+        "constant_error": None if best is None else float((y_true != best).mean()),
+        "gain": float(drops.mean()),
+        "low": low,
+        "high": high,
     }
 
 

@@ -3,18 +3,20 @@
 from dataclasses import asdict
 from datetime import datetime
 
-from drf_spectacular.utils import extend_schema_field
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
 from common.jobs import Job, Status
 from common.rest import ErrorSerializer, PageQuery, Strict, choice
 
-from . import intake, words
+from . import entry, words
 from .models import NORMALISER_NAMES, PARTS, Bounty, Check, Submission
 from .parts import FEATURES, TRUTH
 from .sandbox.codes import REJECTIONS
 
-FIXES_NOT_TAKEN = "This bounty takes finds only. Send kind=find."
+PREDICTOR_MISSING = "A fix needs a predictor: send predictor_format."
+PREDICTOR_NOT_TAKEN = "A find has no predictor. Leave these fields out, or send kind=fix."
+PREDICTOR_FIELDS = ("predictor_format", "predictor_rule", "predictor_value", "predictor_file")
 
 
 # Taken
@@ -26,7 +28,10 @@ class SubmissionsQuery(PageQuery):
 
 class LeaderboardQuery(Strict):
     def get_fields(self) -> dict:
-        return {"track": choice("find", default="find"), "list": choice("shared", default="shared")}
+        return {
+            "track": choice("find", "fix", default="find"),
+            "list": choice("shared", "solo", default="shared"),
+        }
 
 
 class SampleQuery(Strict):
@@ -35,7 +40,7 @@ class SampleQuery(Strict):
 
 
 class GroupRequest(Strict):
-    """A group: a rule as text, or a model as a file."""
+    """A group, and for a fix a predictor on it: each a rule as text, or a model as a file."""
 
     group_format = serializers.CharField(help_text="One of the bounty's `group_formats`.")
     group_rule = serializers.CharField(
@@ -45,9 +50,42 @@ class GroupRequest(Strict):
         required=False, allow_empty_file=True, help_text="For the other formats: the model. Multipart only."
     )
 
-    def group(self) -> intake.Group:
+    kind = choice("find", "fix", default="find")
+    predictor_format = serializers.CharField(
+        required=False, help_text="Of a fix: one of the bounty's `predictor_formats`."
+    )
+    predictor_rule = serializers.CharField(
+        required=False, allow_blank=True, help_text="For `rule`: true answers the `positive_label`."
+    )
+    predictor_value = serializers.CharField(
+        required=False, allow_blank=True, help_text="For `constant`: the label."
+    )
+    predictor_file = serializers.FileField(
+        required=False, allow_empty_file=True, help_text="For the other formats: the model. Multipart only."
+    )
+
+    def validate(self, values: dict) -> dict:
+        sent = [name for name in PREDICTOR_FIELDS if values.get(name)]
+        if values["kind"] == "find" and sent:
+            raise serializers.ValidationError({sent[0]: PREDICTOR_NOT_TAKEN}, "predictor_not_taken")
+        if values["kind"] == "fix" and not values.get("predictor_format"):
+            raise serializers.ValidationError({"predictor_format": PREDICTOR_MISSING}, "predictor_missing")
+        return values
+
+    def group(self) -> entry.Group:
         values = self.validated_data
-        return intake.Group(values["group_format"], values["group_rule"], values.get("group_file"))
+        return entry.Group(values["group_format"], values["group_rule"], values.get("group_file"))
+
+    def predictor(self) -> entry.Predictor | None:
+        values = self.validated_data
+        if values["kind"] == "find":
+            return None
+        return entry.Predictor(
+            values["predictor_format"],
+            values.get("predictor_rule", ""),
+            values.get("predictor_value", ""),
+            values.get("predictor_file"),
+        )
 
 
 class SubmissionRequest(GroupRequest):
@@ -55,11 +93,6 @@ class SubmissionRequest(GroupRequest):
     note = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=2000, help_text="For the organisers to read."
     )
-
-    def validate_kind(self, kind: str) -> str:
-        if kind == "fix":
-            raise serializers.ValidationError(FIXES_NOT_TAKEN, "fixes_not_taken")
-        return kind
 
 
 # Shown: bounties
@@ -122,6 +155,9 @@ class BountySerializer(BountyRowSerializer):
     normaliser_version = serializers.SerializerMethodField(help_text="Null for labels.")
     group_columns = serializers.ListField(child=serializers.CharField())
     group_formats = serializers.ListField(child=serializers.CharField())
+    takes_fixes = serializers.BooleanField(source="accepts_fixes", help_text="Whether kind=fix is taken.")
+    predictor_formats = serializers.SerializerMethodField(help_text="Of fixes; empty where none are taken.")
+    positive_label = serializers.CharField(help_text="What a rule as predictor answers where it is true.")
     min_clusters = serializers.IntegerField(
         allow_null=True,
         help_text="Clusters (of speech: speakers) that a group and everyone else each need; null where none "
@@ -147,6 +183,10 @@ class BountySerializer(BountyRowSerializer):
             "columns",
             "group_columns",
             "group_formats",
+            "takes_fixes",
+            "predictor_formats",
+            "positive_label",
+            "min_gain",
             "min_rows",
             "min_clusters",
             "alpha",
@@ -162,6 +202,10 @@ class BountySerializer(BountyRowSerializer):
             "sample",
             "quota",
         )
+
+    @extend_schema_field(serializers.ListField(child=serializers.CharField()))
+    def get_predictor_formats(self, bounty: Bounty) -> list[str]:
+        return list(bounty.predictor_formats) if bounty.accepts_fixes else []
 
     @extend_schema_field(serializers.ChoiceField(list(NORMALISER_NAMES), allow_null=True))
     def get_normaliser(self, bounty: Bounty) -> str | None:
@@ -197,7 +241,7 @@ class BountySerializer(BountyRowSerializer):
         user = self.context["request"].user
         if not user.pk or bounty.is_organised_by(user):
             return None
-        return asdict(intake.quota_of(bounty, bounty.teams.filter(user=user).first()))
+        return asdict(entry.quota_of(bounty, bounty.teams.filter(user=user).first()))
 
 
 class StandingSerializer(serializers.Serializer):
@@ -288,6 +332,10 @@ class OrganisersSubmissionSerializer(RevealedSubmissionSerializer):
     group_format = serializers.CharField()
     group_rule = serializers.CharField()
     group_file_name = serializers.CharField()
+    predictor_format = serializers.CharField()
+    predictor_rule = serializers.CharField()
+    predictor_value = serializers.CharField()
+    predictor_file_name = serializers.CharField()
     note = serializers.CharField()
     duplicate_of = serializers.IntegerField(source="duplicate_of_id", allow_null=True)
     log = serializers.CharField()
@@ -314,10 +362,37 @@ class ComparisonSerializer(serializers.Serializer):
     high = serializers.FloatField(allow_null=True)
 
 
+class FixComparisonSerializer(serializers.Serializer):
+    """A fix on the public sample against the audited model, with a 95 % interval of its gain: no proof."""
+
+    sample_rows = serializers.IntegerField()
+    sample_share = serializers.FloatField()
+    changed = serializers.IntegerField(help_text="Rows whose answer the predictor changes.")
+    better = serializers.IntegerField(help_text="Rows the model gets wrong and the predictor right.")
+    worse = serializers.IntegerField(help_text="Rows the model gets right and the predictor wrong.")
+    group_before = serializers.FloatField(allow_null=True, help_text="The model's error in the group.")
+    group_after = serializers.FloatField(allow_null=True, help_text="The predictor's error in the group.")
+    constant = serializers.CharField(allow_null=True, help_text="The best constant answer in the group.")
+    constant_error = serializers.FloatField(allow_null=True)
+    gain = serializers.FloatField(help_text="By how much the error of all rows would fall.")
+    low = serializers.FloatField(allow_null=True)
+    high = serializers.FloatField(allow_null=True)
+
+
+CHECK_RESULT = PolymorphicProxySerializer(
+    "CheckResult", [ComparisonSerializer, FixComparisonSerializer], resource_type_field_name=None
+)
+
+
+def check_result(result: dict) -> dict:
+    shown = FixComparisonSerializer if "gain" in result else ComparisonSerializer
+    return shown(result).data
+
+
 class CheckSerializer(JobSerializer):
     bounty = serializers.CharField(source="team.bounty.slug")
     result = serializers.SerializerMethodField()
 
-    @extend_schema_field(ComparisonSerializer(allow_null=True))
+    @extend_schema_field(CHECK_RESULT)
     def get_result(self, check: Check) -> dict | None:
-        return check.result or None
+        return check_result(check.result) if check.result else None

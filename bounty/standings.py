@@ -3,19 +3,27 @@
 from django.db.models import Count, Min
 
 from common.jobs import round_up
-from fairness.ranking import Find, Standing, rank_teams
+from fairness.ranking import Accepted, Standing, rank_teams
 
 from .models import Bounty
 
+# Of each list, what says that a submission is on it, and its points.
+LISTS = {"shared": ("accepted", "points"), "solo": ("solo_accepted", "solo_points")}
 
-def standings(bounty: Bounty) -> tuple[Standing, ...]:
-    """Rows of the leaderboard in order. Verdicts are given in the order of submission, which the ids keep."""
-    sent = bounty.submissions.order_by().values("team__name").annotate(sent=Count("id"), first=Min("id"))
-    accepted = bounty.submissions.filter(accepted=True).order_by("id")
+
+def standings(bounty: Bounty, track: str = "find", which: str = "shared") -> tuple[Standing, ...]:
+    """Rows of the leaderboard in order. Verdicts are given in the order of submission, which the ids keep.
+
+    Finds have no list of a team's own: theirs is the shared one.
+    """
+    on_list, points = LISTS["shared" if track == "find" else which]
+    of_track = bounty.submissions.filter(kind=track)
+    sent = of_track.order_by().values("team__name").annotate(sent=Count("id"), first=Min("id"))
+    accepted = of_track.filter(**{on_list: True}).order_by("id")
     return rank_teams(
         dict(sent.order_by("first").values_list("team__name", "sent")),
         [
-            Find(*find, round_up(when))
-            for *find, when in accepted.values_list("team__name", "points", "finished")
+            Accepted(*one, round_up(when))
+            for *one, when in accepted.values_list("team__name", points, "finished")
         ],
     )

@@ -7,6 +7,7 @@ node keeps which rows' answers it changed, and what the change did to their loss
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from fairness.losses import Losses
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int32]
 Sources = NDArray[np.uint16]
+Answers = NDArray[Any]  # labels, codes or numbers: all of one list alike
 MAX_FIXES = np.iinfo(np.uint16).max
 
 
@@ -126,6 +128,10 @@ class PointerList:
             losses[change.rows] += change.delta
         return losses
 
+    def choose(self, base: Answers, given: Sequence[Answers]) -> Answers:
+        """Each row's answer now: `base` [n] is the base model's, `given` each fix's on its group's rows."""
+        return _choose(self.source, base, self.groups, given)
+
     def _checked(self, group: Mask, answers: Losses) -> tuple[Rows, Losses]:
         if group.dtype != np.bool_ or group.shape != self.base.shape:
             raise ValueError(f"A group holds one boolean for each of the {len(self.base)} rows.")
@@ -233,20 +239,23 @@ def _walk(nodes: Sequence[Node], groups: Sequence[Mask], n: int) -> Iterator[Sou
     yield source
 
 
-def choose(
-    source: Sources, base: NDArray[np.generic], groups: Sequence[Mask], answers: Sequence[NDArray[np.generic]]
-) -> NDArray[np.generic]:
+def choose(source: Sources, base: Answers, groups: Sequence[Mask], given: Sequence[Answers]) -> Answers:
     """Each row's answer by who gives it: base, [n], and of each fix the answers on its group's rows.
 
     >>> groups = [np.array([False, True, True])]
     >>> choose(np.array([0, 1, 0], np.uint16), np.array([7, 7, 7]), groups, [np.array([1, 2])])
     array([7, 1, 7])
     """
+    return _choose(source, base, [np.flatnonzero(group) for group in groups], given)
+
+
+def _choose(
+    source: Sources, base: Answers, groups: Sequence[NDArray[np.integer]], given: Sequence[Answers]
+) -> Answers:
     chosen = base.copy()
-    for number, (group, given) in enumerate(zip(groups, answers, strict=True), start=1):
-        rows = np.flatnonzero(group)
+    for number, (rows, answers) in enumerate(zip(groups, given, strict=True), start=1):
         answered = source[rows] == number
-        chosen[rows[answered]] = given[answered]
+        chosen[rows[answered]] = answers[answered]
     return chosen
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 
 
 @dataclass(frozen=True)
-class Find:
-    """One accepted find: its team, its points (percentage points) and when it was accepted."""
+class Accepted:
+    """One accepted submission: its team, its points (percentage points) and when it was accepted."""
 
     team: str
     points: float
@@ -36,24 +36,24 @@ class _Tally:
     last_accepted: datetime | None = None
 
 
-def rank_teams(submissions: Mapping[str, int], finds: Iterable[Find]) -> tuple[Standing, ...]:
+def rank_teams(submissions: Mapping[str, int], accepted: Iterable[Accepted]) -> tuple[Standing, ...]:
     """Rank teams by the sum of their accepted points, rounded down to a tenth of a point.
 
-    `submissions` counts what each team sent, in the order of their first ones; `finds` are the accepted ones
+    `submissions` counts what each team sent, in the order of their first ones; `accepted` are those accepted,
     in the order of their verdicts. Of teams with equal shown totals the one that reached its total first
     stands first, and of teams at 0 the one that submitted first; ranks run 1, 2, 3 without ties. Raises
     KeyError for a find of a team that sent nothing.
 
     >>> when = datetime(2026, 1, 1)
-    >>> rows = rank_teams({"c": 1, "a": 1, "b": 2}, [Find("a", 0.39, when), Find("b", 0.31, when)])
+    >>> rows = rank_teams({"c": 1, "a": 1, "b": 2}, [Accepted("a", 0.39, when), Accepted("b", 0.31, when)])
     >>> [(row.rank, row.team, row.points) for row in rows]
     [(1, 'a', 0.3), (2, 'b', 0.3), (3, 'c', 0.0)]
     """
     tallies = {team: _Tally(position, sent) for position, (team, sent) in enumerate(submissions.items())}
-    for position, find in enumerate(finds):
-        tally = tallies[find.team]
-        tally.last_accepted = find.when
-        tally.exact.append(find.points)
+    for position, one in enumerate(accepted):
+        tally = tallies[one.team]
+        tally.last_accepted = one.when
+        tally.exact.append(one.points)
         tenths = _tenths(math.fsum(tally.exact))
         if tenths != tally.tenths:
             tally.tenths, tally.position = tenths, position

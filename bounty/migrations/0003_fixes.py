@@ -157,12 +157,11 @@ class Migration(migrations.Migration):
                 ('error_detail', models.CharField(blank=True, editable=False, max_length=500)),
                 ('log', models.TextField(blank=True, editable=False)),
                 ('method', models.CharField(choices=[('slices', 'Slices and trees'), ('costs', 'Cost-sensitive search')], max_length=10)),
-                ('proposal', models.PositiveIntegerField(default=0)),
                 ('bounty', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='house_turns', to='bounty.bounty')),
             ],
             options={
                 'indexes': [models.Index(condition=models.Q(('status__in', ('queued', 'running'))), fields=['id'], name='house_turn_unfinished')],
-                'constraints': [models.UniqueConstraint(fields=('bounty', 'method', 'proposal'), name='house_turn_once')],
+                'constraints': [models.UniqueConstraint(fields=('bounty', 'method'), name='house_turn_once')],
             },
         ),
     ]

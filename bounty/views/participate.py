@@ -8,8 +8,8 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 from rest_framework.throttling import UserRateThrottle
 
-from .. import intake, sample, words
-from ..forms_submit import GroupForm
+from .. import entry, intake, sample, words
+from ..forms_submit import SubmissionForm
 from ..intake import IntakeError
 from ..models import Bounty, Check, Submission
 from ..sandbox import REJECTIONS
@@ -25,11 +25,16 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, bounty)
     if bounty.phase != "open" or context["is_organiser"] or not request.user.is_authenticated:
         return render(request, "bounty/submit_closed.html", context)
-    form = GroupForm(*posted(request), bounty=bounty)
+    form = SubmissionForm(*posted(request), bounty=bounty)
     if form.is_valid():
         try:
             submission, _ = intake.submit(
-                request.user, bounty, form.group, note=form.cleaned_data["note"], idempotency_key=form.key
+                request.user,
+                bounty,
+                form.group,
+                form.predictor,
+                note=form.cleaned_data["note"],
+                idempotency_key=form.key,
             )
         except IntakeError as error:
             form.add_error(error.field if error.field in form.fields else None, error.detail)
@@ -43,9 +48,9 @@ def posted(request: HttpRequest) -> tuple:
     return (request.POST, request.FILES) if request.method == "POST" else (None, None)
 
 
-def form_page(request: HttpRequest, context: dict, form: GroupForm, **answer) -> HttpResponse:
+def form_page(request: HttpRequest, context: dict, form: SubmissionForm, **answer) -> HttpResponse:
     bounty = context["bounty"]
-    quota = intake.quota_of(bounty, context["team"])
+    quota = entry.quota_of(bounty, context["team"])
     context |= {
         "form": form,
         "quota": quota,
@@ -56,10 +61,10 @@ def form_page(request: HttpRequest, context: dict, form: GroupForm, **answer) ->
     return render(request, "bounty/submit.html", context)
 
 
-def spent(bounty: Bounty, quota: intake.Quota) -> str:
+def spent(bounty: Bounty, quota: entry.Quota) -> str:
     """Why nothing more can be submitted now; trying on the public sample is still possible."""
     try:
-        intake.refuse_over_quota(bounty, quota)
+        entry.refuse_over_quota(bounty, quota)
     except IntakeError as error:
         return error.detail
     return ""
@@ -71,7 +76,7 @@ def check_group(request: HttpRequest, slug: str) -> HttpResponse:
     """A dry run: a rule's answer at once, a model's by the worker. Without scripts the form comes back."""
     bounty = visible_bounty(request, slug)
     context = frame(request, bounty)
-    form = GroupForm(request.POST, request.FILES, bounty=bounty)
+    form = SubmissionForm(request.POST, request.FILES, bounty=bounty)
     answer = dry_run(request, bounty, form)
     if request.htmx:
         return render(request, "bounty/_check.html", context | answer)
@@ -88,7 +93,7 @@ class DryRuns(UserRateThrottle):
     scope = "checks"
 
 
-def dry_run(request: HttpRequest, bounty: Bounty, form: GroupForm) -> dict:
+def dry_run(request: HttpRequest, bounty: Bounty, form: SubmissionForm) -> dict:
     if not DryRuns().allow_request(request, None):
         return {"refusal": TOO_FAST}
     if not bounty.is_prepared:
@@ -96,9 +101,9 @@ def dry_run(request: HttpRequest, bounty: Bounty, form: GroupForm) -> dict:
     if not form.is_valid():
         return {"refusal": next(iter(form.errors.values()))[0]}
     try:
-        if form.group.format == "rule":
-            return shown_result(bounty, intake.check_rule(bounty, form.group.rule))
-        return {"check": intake.check_model(request.user, bounty, form.group)}
+        if intake.is_answered_at_once(form.group, form.predictor):
+            return shown_result(bounty, intake.check_rules(bounty, form.group, form.predictor))
+        return {"check": intake.check_model(request.user, bounty, form.group, form.predictor)}
     except IntakeError as error:
         return {"refusal": error.detail}
 
@@ -108,7 +113,8 @@ def shown_result(bounty: Bounty, result: dict) -> dict:
     if not result:
         return {}
     rows = {name: bounty.parts[name]["rows"] for name in ("sample", "leaderboard")}
-    return {"result": result, "expected": round(result["rows"] * rows["leaderboard"] / rows["sample"])}
+    counted = result.get("rows", result["sample_rows"])
+    return {"result": result, "expected": round(counted * rows["leaderboard"] / rows["sample"])}
 
 
 @login_required
@@ -136,7 +142,7 @@ def mine(request: HttpRequest, slug: str) -> HttpResponse:
     state = "_".join(f"{s.pk}{s.status}{s.place or ''}" for s in waiting)
     if is_known(request, context, state):
         return HttpResponse(status=UNCHANGED)
-    context |= {"page": page, "quota": intake.quota_of(bounty, context["team"]), "waiting": len(waiting)}
+    context |= {"page": page, "quota": entry.quota_of(bounty, context["team"]), "waiting": len(waiting)}
     return render(request, "bounty/_mine.html" if request.htmx else "bounty/mine.html", context)
 
 

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import path
 
 from .. import sample
-from ..intake import quota_of
+from ..entry import quota_of
 from ..models import PARTS, Bounty
 from ..standings import standings
 

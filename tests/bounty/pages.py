@@ -42,4 +42,4 @@ def send(cast, bounty, rule: str = RULE, name: str = "participant") -> Submissio
 
 
 def sample_share(bounty: Bounty, rule: str) -> float:
-    return intake.check_rule(bounty, rule)["sample_share"]
+    return intake.check_rules(bounty, Group("rule", rule))["sample_share"]

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from bounty import drafts, intake
+from bounty import drafts, entry
 from bounty.models import Bounty, Status, Submission
 from config.models import ApiToken
 from tests.api_caller import RULE, Caller
@@ -238,7 +238,7 @@ def test_keys_of_two_teams_are_apart(caller, cast):
 
 
 def test_submissions_come_in_pages_and_by_status(cast, open_bounty):
-    team = intake.team_of(cast.participant, open_bounty)
+    team = entry.team_of(cast.participant, open_bounty)
     for number in range(7):
         status = Status.REJECTED if number % 2 else Status.QUEUED
         Submission.objects.create(bounty=open_bounty, team=team, group_format="rule", status=status)
@@ -324,7 +324,7 @@ def test_reading_asks_the_database_a_fixed_number_of_questions(
     cast, open_bounty, django_assert_max_num_queries
 ):
     caller, owner = Caller(cast.participant), Caller(cast.owner)
-    team = intake.team_of(cast.participant, open_bounty)
+    team = entry.team_of(cast.participant, open_bounty)
 
     def counts(path: str, who: Caller) -> int:
         with django_assert_max_num_queries(16) as queries:

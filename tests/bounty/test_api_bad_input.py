@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 from rest_framework.throttling import SimpleRateThrottle
 
-from bounty import drafts, intake
+from bounty import drafts, entry, intake
 from bounty.models import Bounty, Check, Status, Submission
 from config.models import ApiToken
 from tests.api_caller import RULE, Caller, error_of
@@ -180,7 +180,7 @@ def test_a_bounty_that_is_closed_or_not_yet_open(caller, open_bounty):
 )
 def test_a_spent_quota(caller, open_bounty, cast, caps, status, on_hidden, code, waits):
     change(open_bounty, **caps)
-    team = intake.team_of(cast.participant, open_bounty)
+    team = entry.team_of(cast.participant, open_bounty)
     for _ in range(2):
         Submission.objects.create(
             bounty=open_bounty,
@@ -199,7 +199,7 @@ def test_a_spent_quota(caller, open_bounty, cast, caps, status, on_hidden, code,
 
 
 def test_too_many_dry_runs_of_models(caller, open_bounty, cast):
-    team = intake.team_of(cast.participant, open_bounty)
+    team = entry.team_of(cast.participant, open_bounty)
     Check.objects.bulk_create(Check(team=team, group_format="onnx") for _ in range(intake.CHECKS_PER_HOUR))
     data = {"group_format": "onnx", "group_file": SimpleUploadedFile("m", b"x")}
     assert error_of(caller.post("bounties/lending/check/", data=data)) == (429, "too_many_checks", None)

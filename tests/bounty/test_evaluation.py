@@ -6,7 +6,7 @@ import pytest
 from django.core.files.storage import default_storage
 from django.db.models.functions import Now
 
-from bounty import drafts, evaluation, intake, parts
+from bounty import drafts, entry, evaluation, intake, parts
 from bounty.intake import Group
 from bounty.models import Bounty, Check, Masks, Status, Submission, TableUpload
 from bounty.sandbox import Rejected, SandboxFailure
@@ -93,7 +93,7 @@ def test_a_lost_job_is_tried_three_times_and_then_fails_without_using_quota(subm
     find.refresh_from_db()
     assert find.status == Status.FAILED
     assert evaluation.claim() is None
-    assert intake.quota_of(open_bounty, find.team).bounty_left == open_bounty.verdict_cap
+    assert entry.quota_of(open_bounty, find.team).bounty_left == open_bounty.verdict_cap
 
 
 def test_our_own_failure_is_logged_and_retried_in_place(submit, sandbox, monkeypatch, caplog, cast):
@@ -130,7 +130,7 @@ def test_a_rejection_on_the_sample_uses_no_verdict(submit, run_worker, open_boun
     run_worker()
     find.refresh_from_db()
     assert (find.status, find.error, find.on_hidden) == (Status.REJECTED, "group_is_empty", False)
-    quota = intake.quota_of(open_bounty, find.team)
+    quota = entry.quota_of(open_bounty, find.team)
     assert quota.bounty_left == open_bounty.verdict_cap
     assert quota.rejected_left == open_bounty.rejected_daily_cap - 1
 

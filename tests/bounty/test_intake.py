@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.utils import timezone
 
-from bounty import drafts, intake
+from bounty import drafts, entry, intake
 from bounty.intake import Group, IntakeError
 from bounty.models import Bounty, Check, Status, Submission, Team
 from tests.conftest import draft
@@ -112,7 +112,7 @@ def test_the_days_share_is_free_again_the_next_day(open_bounty, cast):
         status=Status.SCORED, accepted=False, created=timezone.now() - timedelta(days=1)
     )
     open_bounty.refresh_from_db()
-    quota = intake.quota_of(open_bounty, first.team)
+    quota = entry.quota_of(open_bounty, first.team)
     assert quota.today_left == 1 and quota.team_left == open_bounty.team_cap - 1
     assert timezone.now() < quota.resets_at <= timezone.now() + timedelta(days=1)
 
@@ -150,10 +150,10 @@ def test_quotas_hold_under_concurrent_requests(open_bounty, cast):
 
 
 def test_a_rule_is_checked_on_the_sample_at_once(open_bounty):
-    result = intake.check_rule(open_bounty, "age < 30 AND home = 'rent'")
+    result = intake.check_rules(open_bounty, Group("rule", "age < 30 AND home = 'rent'"))
     assert 0 < result["sample_share"] < 0.3
     assert result["gap"] > 0.05 and result["low"] < result["gap"] < result["high"]
-    nobody = intake.check_rule(open_bounty, "age > 500")
+    nobody = intake.check_rules(open_bounty, Group("rule", "age > 500"))
     assert (nobody["sample_rows"], nobody["rate"], nobody["low"]) == (0, None, None)
 
 

@@ -8,7 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils import timezone
 
-from bounty import drafts, intake
+from bounty import drafts, entry
 from bounty.models import Bounty, Status, Submission, TableUpload
 from common.spreadsheet import safe
 from tests.conftest import as_upload, draft, lending_table
@@ -244,7 +244,7 @@ def test_a_draft_can_be_deleted(owner, prepared):
 
 @pytest.fixture
 def submissions(open_bounty, cast):
-    teams = [intake.team_of(user, open_bounty) for user in (cast.participant, cast.rival)]
+    teams = [entry.team_of(user, open_bounty) for user in (cast.participant, cast.rival)]
     now = timezone.now()
     numbers = {
         "group_weight": 0.125,

@@ -8,9 +8,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from django.utils.html import escape
 
-from bounty import intake, sample
+from bounty import entry, intake, sample
+from bounty.entry import Group
 from bounty.models import Check, Submission, Team
 from bounty.sandbox import REJECTIONS
+from common.intake import FILE_EMPTY
 from tests.bounty.pages import HTMX, RULE, UNPROVEN, change, fill, html, page, sample_share, send, text
 from tests.onnx_models import below
 
@@ -29,8 +31,8 @@ def file(content: bytes = b"model", name: str = "model.onnx") -> SimpleUploadedF
 
 
 BAD = [
-    ({"group_rule": ""}, "group_rule", intake.RULE_MISSING),
-    ({"group_rule": " \n"}, "group_rule", intake.RULE_MISSING),
+    ({"group_rule": ""}, "group_rule", entry.RULE_MISSING),
+    ({"group_rule": " \n"}, "group_rule", entry.RULE_MISSING),
     ({"group_rule": "agee < 30"}, "group_rule", "agee"),
     ({"group_rule": "approve = 1"}, "group_rule", "approve"),
     ({"group_rule": "home < 3"}, "group_rule", "home"),
@@ -41,8 +43,8 @@ BAD = [
     ({"group_format": ""}, "group_format", "Choose a format."),
     ({"group_format": "pickle"}, "group_format", "does not take that format"),
     ({"group_format": "python", "group_file": "x"}, "group_format", "does not take that format"),
-    ({"group_format": "onnx"}, "group_file", intake.FILE_MISSING),
-    ({"group_format": "skops", "group_file": b""}, "group_file", intake.FILE_EMPTY),
+    ({"group_format": "onnx"}, "group_file", entry.FILE_MISSING),
+    ({"group_format": "skops", "group_file": b""}, "group_file", FILE_EMPTY),
     ({"group_format": "onnx", "group_file": b"x" * 1001}, "group_file", "at most 1,000 are taken"),
     ({"note": "n" * 2001}, "note", "at most 2000 characters"),
 ]
@@ -158,7 +160,7 @@ def test_two_may_wait_and_the_third_hears_so(participant, cast, open_bounty):
 
 def test_a_rule_is_tried_at_once_and_costs_nothing(participant, open_bounty):
     answer = fill(participant, "check_group", HTMX)
-    found = intake.check_rule(open_bounty, RULE)
+    found = intake.check_rules(open_bounty, Group("rule", RULE))
     shown = text(answer)
     assert "<html" not in html(answer)
     assert f"{100 * found['rate']:.1f}" in shown and f"+{100 * found['gap']:.1f}" in shown
@@ -173,7 +175,7 @@ def test_a_rule_is_tried_at_once_and_costs_nothing(participant, open_bounty):
         ("age > 0", "Every row of the public sample is in the group"),
         ("age > 99", "No row of the public sample is in the group"),
         ("agee < 30", "Not tried"),
-        ("", intake.RULE_MISSING),
+        ("", entry.RULE_MISSING),
     ],
 )
 def test_a_dry_run_says_what_it_means(participant, open_bounty, rule, sentence):
@@ -182,7 +184,7 @@ def test_a_dry_run_says_what_it_means(participant, open_bounty, rule, sentence):
 
 def test_a_dry_run_says_how_many_hidden_rows_to_expect(participant, open_bounty):
     """Sample and leaderboard half hold a fifth and two fifths of the rows."""
-    rows = intake.check_rule(open_bounty, RULE)["rows"]
+    rows = intake.check_rules(open_bounty, Group("rule", RULE))["rows"]
     ratio = open_bounty.parts["leaderboard"]["rows"] / open_bounty.parts["sample"]["rows"]
     assert ratio == pytest.approx(2, rel=0.02)
     shown = text(fill(participant, "check_group", HTMX))
@@ -191,7 +193,10 @@ def test_a_dry_run_says_how_many_hidden_rows_to_expect(participant, open_bounty)
 
 def test_a_dry_run_speaks_for_no_gap_where_the_interval_holds_zero(participant, open_bounty):
     """The split is drawn anew in every run, so of many rules some are such."""
-    found = {rule: intake.check_rule(open_bounty, rule) for rule in (f"age = {n}" for n in range(30, 50))}
+    found = {
+        rule: intake.check_rules(open_bounty, Group("rule", rule))
+        for rule in (f"age = {n}" for n in range(30, 50))
+    }
     rule = next(rule for rule, shown in found.items() if shown["low"] < 0 < shown["high"])
     assert "does not tell whether there is a gap" in text(
         fill(participant, "check_group", HTMX, group_rule=rule)
@@ -229,7 +234,7 @@ def test_a_model_that_cannot_be_used_is_told_what_to_change(participant, open_bo
 
 
 def test_dry_runs_of_models_are_capped(participant, cast, open_bounty):
-    team = intake.team_of(cast.participant, open_bounty)
+    team = entry.team_of(cast.participant, open_bounty)
     Check.objects.bulk_create(Check(team=team, group_format="onnx") for _ in range(intake.CHECKS_PER_HOUR))
     answer = fill(
         participant, "check_group", HTMX, group_format="onnx", group_file=below(open_bounty, "age", 30)

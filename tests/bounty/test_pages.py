@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from bounty import drafts, intake, sample
+from bounty import drafts, entry, sample
 from bounty.models import Status, Submission, Team
 from tests.bounty.pages import change, fill, html, page, send, text
 from tests.conftest import as_upload, draft, lending_table
@@ -128,7 +128,7 @@ def test_the_overview_states_what_a_verdict_rests_on(client, open_bounty):
 def test_long_and_hostile_names_are_shown_as_text(participant, cast, open_bounty, run_worker):
     name = '<img src=x onerror="alert(1)">' + "W" * 100
     change(open_bounty, title="T" * 120, summary="<b>bold</b>")
-    team = intake.team_of(cast.participant, open_bounty)
+    team = entry.team_of(cast.participant, open_bounty)
     Team.objects.filter(pk=team.pk).update(name=name)
     find = send(cast, open_bounty, "home = '<script>alert(1)</script>' OR age < 30")
     run_worker()

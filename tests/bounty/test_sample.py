@@ -6,7 +6,8 @@ import pytest
 from statsmodels.stats.proportion import proportion_confint
 
 from bounty import parts, sample
-from bounty.intake import check_rule
+from bounty.entry import Group
+from bounty.intake import check_rules
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_what_was_read_once_is_not_read_again(open_bounty):
 
 
 def test_the_example_of_a_rule_holds_for_some_of_the_sample(open_bounty):
-    shown = check_rule(open_bounty, sample.rule_help(open_bounty).example)
+    shown = check_rules(open_bounty, Group("rule", sample.rule_help(open_bounty).example))
     assert 0 < shown["sample_rows"] < open_bounty.parts["sample"]["rows"]
 
 

@@ -3,7 +3,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pytest
 
-from fairness.ranking import Find, rank_teams, round_down
+from fairness.ranking import Accepted, rank_teams, round_down
 
 START = datetime(2026, 3, 1)
 
@@ -14,7 +14,7 @@ def ranked(*rows):
     for minute, (team, points, *rest) in enumerate(rows):
         sent[team] = sent.get(team, 0) + 1
         if rest[0] if rest else points:
-            finds.append(Find(team, points, START + timedelta(minutes=minute)))
+            finds.append(Accepted(team, points, START + timedelta(minutes=minute)))
     return rank_teams(sent, finds)
 
 

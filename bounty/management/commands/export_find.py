@@ -21,9 +21,8 @@ class Command(BaseCommand):
         parser.add_argument("--to", type=Path, required=True, help="a new folder")
 
     def handle(self, *, find: int, to: Path, **options) -> None:
-        submission = (
-            Submission.objects.filter(pk=find, accepted__isnull=False).select_related("bounty").first()
-        )
+        scored_finds = Submission.objects.filter(kind=Submission.Kind.FIND, accepted__isnull=False)
+        submission = scored_finds.filter(pk=find).select_related("bounty").first()
         if submission is None:
             raise CommandError(f"There is no scored find {find}.")
         try:
@@ -34,7 +33,8 @@ class Command(BaseCommand):
         rows = parts.leaderboard_rows(bounty)
         truth = parts.part(bounty, "leaderboard").truth
         truth.drop(bounty.truth_columns).write_parquet(to / "truth.parquet")
-        earlier = bounty.submissions.filter(accepted=True, pk__lt=find).order_by("id")
+        finds = bounty.submissions.filter(kind=Submission.Kind.FIND, accepted=True)
+        earlier = finds.filter(pk__lt=find).order_by("id")
         names = ["mask.npy", *(f"earlier-{accepted.pk:08d}.npy" for accepted in earlier)]
         for name, judged in zip(names, [submission, *earlier.select_related("masks")], strict=True):
             np.save(to / name, parts.unpack(judged.masks.leaderboard, rows))
