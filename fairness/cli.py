@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fairness.cli_audit import add_audit
+from fairness.cli_fixes import add_fixes
 from fairness.columns import shown
 from fairness.normalise import NORMALISERS
 from fairness.rates import MEASURES
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_audit(commands.add_parser("audit", help="audit a file: error rates by group, as the site does"))
     _add_rescore(commands.add_parser("rescore", help="give the verdict on a stored mask again"))
+    add_fixes(commands.add_parser("fixes", help="give the verdicts on a bounty's fixes again"))
     _add_slices(commands.add_parser("slices", help="search a table for the slices where a model does worst"))
     return parser
 

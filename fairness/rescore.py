@@ -1,8 +1,10 @@
-"""Files a verdict can be given again from: the errors it was judged on, and stored masks."""
+"""Files a verdict can be given again from: the errors it was judged on, stored masks and answers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fairness.tables import read_table
 from fairness.verdict import Evidence, Mask
@@ -58,13 +60,38 @@ def read_mask(path: Path, rows: int) -> Mask:
     return mask
 
 
-def _read_npy(path: Path, rows: int) -> Mask:
+def read_codes(path: Path, rows: int, labels: int) -> NDArray[np.uint16]:
+    """The answers on so many rows, as places in a list of so many labels, from a .npy file of whole numbers.
+
+    Raises ValueError with a sentence that names the file.
+    """
+    try:
+        array = _load(path, "answers are")
+        if array.dtype.kind not in "iu":
+            raise ValueError("answers are the places of labels, whole numbers.")
+        if len(array) != rows:
+            raise ValueError(f"there are {len(array)} answers for the {rows} rows of the mask.")
+        if rows and not 0 <= int(array.min()) <= int(array.max()) < labels:
+            raise ValueError(f"answers are the places of {labels} labels, from 0 on.")
+    except OSError as error:
+        raise ValueError(f"{path}: the file cannot be opened.") from error
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    return array.astype(np.uint16)
+
+
+def _load(path: Path, what: str) -> NDArray[Any]:
     try:
         array = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise ValueError("this is no NumPy file.") from error
     if not isinstance(array, np.ndarray) or array.ndim != 1:
-        raise ValueError("a mask is one column.")
+        raise ValueError(f"{what} one column.")
+    return array
+
+
+def _read_npy(path: Path, rows: int) -> Mask:
+    array = _load(path, "a mask is")
     if array.dtype.kind not in "biuf" or not np.isin(array, (0, 1)).all():
         raise ValueError("a mask holds 0 and 1, or False and True.")
     return array.astype(np.bool_)
