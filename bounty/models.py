@@ -9,13 +9,16 @@ from django.utils import timezone
 
 from common.files import private_path
 from common.jobs import UNFINISHED, Job, Status
-from fairness.rates import MEASURES
+from fairness.rates import LOSS_OF, MEASURES, OF_NUMBERS
 from fairness.tables import sample_columns
 
 MEASURE_NAMES = {
     "error": "Error rate",
     "false_rejection": "False rejection rate",
     "false_acceptance": "False acceptance rate",
+    "squared_error": "Relative squared error",
+    "absolute_error": "Relative absolute error",
+    "log_loss": "Relative log loss",
     "wer": "Word error rate",
 }
 NORMALISER_NAMES = {
@@ -136,6 +139,8 @@ class Bounty(models.Model):
     # Facts of the prepared data: [{"name", "dtype"}], the labels, and per part the rows, files and hashes.
     schema = models.JSONField(default=list, editable=False)
     labels = models.JSONField(default=list, editable=False)
+    # Of numbers: {"unit": the best constant's mean loss on the public sample, "low", "high": of all labels}.
+    loss_facts = models.JSONField(default=dict, editable=False)
     normaliser_version = models.CharField(max_length=200, blank=True, editable=False)
     parts = models.JSONField(default=dict, editable=False)
     base_model = models.JSONField(default=dict, editable=False)
@@ -225,7 +230,7 @@ class Bounty(models.Model):
     def predictor_formats(self) -> dict[str, str]:
         """Formats a fix's predictor may have; a rule answers one of two labels."""
         left_out = set() if self.allow_python else {"python"}
-        if len(self.labels) != 2:
+        if self.predicts != "label" or len(self.labels) != 2:
             left_out.add("rule")
         return {key: name for key, name in PREDICTOR_FORMAT_NAMES.items() if key not in left_out}
 
@@ -237,7 +242,14 @@ class Bounty(models.Model):
     @property
     def loss(self) -> str:
         """What fixes are judged by: every mistake counts, also where finds count one kind."""
-        return "zero_one"
+        return LOSS_OF.get(self.measure, "zero_one")
+
+    @property
+    def predicts(self) -> str:
+        """What a predictor answers: a label, a number or a probability."""
+        if self.measure in OF_NUMBERS:
+            return "number"
+        return "probability" if self.measure == "log_loss" else "label"
 
     @property
     def positive_label(self) -> str:

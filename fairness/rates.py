@@ -7,12 +7,24 @@ import numpy as np
 import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
+from fairness.losses import LOSSES
 from fairness.normalise import normalise
 from fairness.wer import count_words
 
 Floats = NDArray[np.float64]
 
-MEASURES = ("error", "false_rejection", "false_acceptance", "wer")
+MEASURES = (
+    "error",
+    "false_rejection",
+    "false_acceptance",
+    "squared_error",
+    "absolute_error",
+    "log_loss",
+    "wer",
+)
+# Labels and predictions are numbers; of log_loss only the predictions, which are probabilities.
+OF_NUMBERS = ("squared_error", "absolute_error")
+LOSS_OF = {"squared_error": "squared", "absolute_error": "absolute", "log_loss": "log"}
 ONE_SIDED = ("false_rejection", "false_acceptance")
 
 
@@ -38,16 +50,21 @@ def count_errors(
       (1 - equal opportunity's true positive rate; Hardt, Price and Srebro 2016).
     - false_acceptance: rows given the favourable label without deserving it, out of those that do not deserve
       it.
+    - squared_error, absolute_error: the loss of a predicted number, (prediction - label)^2 or its absolute
+      value, in the label's unit, squared or not.
+    - log_loss: -ln of the probability that was given to what is true, in nats; the prediction is the
+      probability of the favourable label, held between 1e-6 and 1 - 1e-6.
     - wer: words substituted, deleted and inserted between a reference and a hypothesis, out of the words of
       the reference, once the `normaliser` has been over both. It can exceed 1. A reference without words has
       exposure 0, so what was written for it counts as no error: insertions into silence are no share of words
       said, and whether a row takes part must not depend on what the system made of it.
 
     `y_true` and `y_pred` are label strings of equal length n (for wer references and hypotheses, None for an
-    empty one). Both results are 0 or 1 per row, for wer whole numbers of words: errors 0 is a right
-    prediction or a row outside the measure, exposure 0 a row outside the measure.
-    Raises ValueError for an unknown measure or normaliser, for unequal lengths, and without the favourable
-    label where the measure needs one.
+    empty one); where they are numbers, numbers or their texts. Both results are 0 or 1 per row, for wer whole
+    numbers of words, for losses of numbers any errors and exposure 1: errors 0 is a right prediction or a row
+    outside the measure, exposure 0 a row outside the measure.
+    Raises ValueError for an unknown measure or normaliser, for unequal lengths, for a text that is no number
+    where one is needed, and without the favourable label where the measure needs one.
 
     >>> counts = count_errors("false_rejection", ["yes", "yes", "no"], ["yes", "no", "no"], favourable="yes")
     >>> counts.errors.tolist(), counts.exposure.tolist()
@@ -59,7 +76,7 @@ def count_errors(
     """
     if measure not in MEASURES:
         raise ValueError(f"Unknown measure '{measure}': choose one of {', '.join(MEASURES)}.")
-    if measure in ONE_SIDED and favourable is None:
+    if measure in (*ONE_SIDED, "log_loss") and favourable is None:
         raise ValueError(f"The measure {measure} needs the favourable label.")
     true, predicted = _labels(y_true), _labels(y_pred)
     if true.shape != predicted.shape:
@@ -70,6 +87,10 @@ def count_errors(
         return _word_errors(true, predicted, normaliser)
     if measure == "error":
         return Counts((true != predicted).astype(np.float64), np.ones(len(true)))
+    if measure in LOSS_OF:
+        numbers = true == favourable if measure == "log_loss" else true
+        loss = LOSSES[LOSS_OF[measure]]
+        return Counts(loss(numbers.astype(np.float64), predicted.astype(np.float64)), np.ones(len(true)))
     accepted = predicted == favourable
     if measure == "false_rejection":
         exposed, wrong = true == favourable, ~accepted

@@ -5,10 +5,11 @@ participant could look a hidden row up in the sample). Of speech only the cluste
 who spoke, where and into what, and many speakers share them, so that they give no row away, while rows joined
 by them would put a whole accent on one side.
 
-Within that, every combination of label and prediction is spread over the parts in the same shares. Of speech
-the declared groups are: a group is proven by its speakers, and chance would leave some too few. Where none is
-declared, rows are spread by their errors a word: none, up to the median of those that have any, more, or no
-word said. Not by both: what a group's luck was on the sample would then tell what it is on the hidden rows.
+Within that, every combination of label and prediction (of numbers, of the fifths they lie in) is spread over
+the parts in the same shares. Of speech the declared groups are: a group is proven by its speakers, and chance
+would leave some too few. Where none is declared, rows are spread by their errors a word: none, up to the
+median of those that have any, more, or no word said. Not by both: what a group's luck was on the sample would
+then tell what it is on the hidden rows.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from fairness.columns import TableError
-from fairness.tables import CheckedTable
+from fairness.tables import MAX_CLASSES, CheckedTable
 
 SAMPLE, LEADERBOARD, FINAL = 0, 1, 2
 # Blocks that stay together, on average, in each combination of declared groups that is spread evenly.
@@ -60,7 +61,7 @@ def split_rows(
     if not sizes.all():
         raise TableError(
             f"The {PARTS[int(np.argmin(sizes))]} would be empty: {len(parts):,} rows in {units.max() + 1:,} "
-            f"blocks that stay together ({_BLOCKS[checked.labels != ()]}, add rows or change the shares."
+            f"blocks that stay together ({_BLOCKS[checked.measure != 'wer']}, add rows or change the shares."
         )
     return parts
 
@@ -73,8 +74,9 @@ _BLOCKS = {
 
 def _strata(checked: CheckedTable, units: Ints) -> Ints:
     """The stratum of each row: its label and prediction, or of texts its groups, else its errors a word."""
-    if checked.labels:
-        return _codes(pl.DataFrame({"y": checked.y_true.tolist(), "p": checked.y_pred.tolist()}))
+    if checked.measure != "wer":
+        pairs = {"y": checked.y_true.tolist(), "p": checked.y_pred.tolist()}
+        return _codes(pl.DataFrame({name: _levels(pl.Series(texts)) for name, texts in pairs.items()}))
     groups = _balanced(checked, units)
     if groups:
         return _codes(pl.DataFrame(groups))
@@ -83,6 +85,15 @@ def _strata(checked: CheckedTable, units: Ints) -> Ints:
     wrong = rate[rate > 0]
     middle = float(np.median(wrong)) if wrong.size else 0.0
     return _codes(pl.DataFrame({"level": np.searchsorted([-0.5, 0, middle], rate)}))
+
+
+def _levels(texts: pl.Series) -> pl.Series:
+    """Labels as they are; of more numbers than could be labels, the fifth of the rows that each is in."""
+    if texts.n_unique() <= MAX_CLASSES:
+        return texts
+    numbers = texts.cast(pl.Float64)
+    cuts = [numbers.quantile(share) for share in (0.2, 0.4, 0.6, 0.8)]
+    return pl.Series(np.searchsorted(np.array(cuts, dtype=np.float64), numbers.to_numpy()).astype(str))
 
 
 def _balanced(checked: CheckedTable, units: Ints) -> list[pl.Series]:
@@ -107,7 +118,7 @@ def _codes(frame: pl.DataFrame) -> Ints:
 
 def _units(checked: CheckedTable) -> Ints:
     """The block each row stays in: rows joined, directly or by others, by cluster or identical features."""
-    if not checked.labels:
+    if checked.measure == "wer":
         rows = np.arange(checked.features.height)
         return rows if checked.clusters is None else _codes(pl.DataFrame({"cluster": checked.clusters}))
     same = _codes(checked.features)

@@ -31,7 +31,7 @@ from fairness.delimited import read_csv
 from fairness.encodings import detect, utf8_copy
 from fairness.jsonlines import is_json, read_json_lines
 from fairness.parquet import MAGIC, read_parquet
-from fairness.rates import MEASURES, ONE_SIDED, Floats, count_errors
+from fairness.rates import MEASURES, OF_NUMBERS, ONE_SIDED, Floats, count_errors
 
 __all__ = [
     "CheckedTable",
@@ -65,7 +65,8 @@ class CheckedTable:
     their names and kinds; y_true, y_pred: object[n] of canonical label texts, or of references and hypotheses
     as written, "" where empty; errors, exposure: float64[n], the measure's counts; clusters: int64[n] codes
     0, 1, ... or None; weights: float64[n], none negative, or None; favourable: one of labels, or None;
-    labels: the distinct labels in order, numbers by size, none for texts; groups: the described columns.
+    labels: the distinct labels in order, numbers by size, none for texts and for numbers to be predicted;
+    groups: the described columns; measure: what was counted.
     """
 
     features: pl.DataFrame
@@ -79,6 +80,7 @@ class CheckedTable:
     favourable: str | None
     labels: tuple[str, ...]
     groups: tuple[str, ...]
+    measure: str = "error"
 
 
 def read_table(
@@ -203,7 +205,7 @@ def check_bounty_table(
     beside = sample_columns(measure)
     roles = {beside[0]: label, beside[1]: prediction, "cluster": cluster, "weight": weight}
     columns = _check_visible(frame, visible, groups, _check_roles(frame, roles), beside)
-    truth = _texts if measure == "wer" else _label_pairs
+    truth = _TRUTH.get(measure, _label_pairs)
     y_true, y_pred, labels = truth(frame.get_column(label), frame.get_column(prediction), measure)
     good = _favourable(favourable, labels, measure)
     counts = count_errors(measure, y_true, y_pred, good, normaliser)
@@ -228,6 +230,7 @@ def check_bounty_table(
         favourable=good,
         labels=labels,
         groups=tuple(groups),
+        measure=measure,
     )
 
 
@@ -308,6 +311,52 @@ def _label_pairs(
     return y_true, y_pred, labels
 
 
+def _number_pairs(
+    label: pl.Series, prediction: pl.Series, measure: str
+) -> tuple[Labels, Labels, tuple[str, ...]]:
+    """Numbers to be predicted and predicted numbers, as their shortest texts."""
+    y_true, y_pred = (_number_texts(_settled(column), measure) for column in (label, prediction))
+    if len(set(y_true)) == 1:
+        raise TableError(f"Column {shown(label.name)} holds only {y_true[0]}; there is nothing to predict.")
+    return y_true, y_pred, ()
+
+
+def _probability_pairs(
+    label: pl.Series, prediction: pl.Series, measure: str
+) -> tuple[Labels, Labels, tuple[str, ...]]:
+    """Two labels, and the predicted probability of the favourable one."""
+    y_true = _labels(label)
+    labels = _check_labels(y_true, measure, label.name)
+    column = _settled(prediction)
+    texts = _number_texts(column, measure)
+    row = first_row(~column.is_between(0, 1))
+    if row is not None:
+        raise TableError(
+            f"Row {row} of column {shown(prediction.name)} is {shown(column[row - file_row(0)])}; for "
+            f"{measure.replace('_', ' ')} it must be the favourable label's probability, between 0 and 1."
+        )
+    return y_true, texts, labels
+
+
+def _number_texts(column: pl.Series, measure: str) -> Labels:
+    if column.dtype != pl.Float64:
+        raise TableError(
+            f"Column {shown(column.name)} holds something other than numbers; for "
+            f"{measure.replace('_', ' ')} every row must be a number."
+        )
+    row = first_row(~column.is_finite() | column.is_null())
+    if row is not None:
+        raise TableError(f"Row {row} of column {shown(column.name)} is empty or not finite.")
+    return number_texts(column).to_numpy().astype(object)
+
+
+_TRUTH = {
+    "wer": _texts,
+    "log_loss": _probability_pairs,
+    **dict.fromkeys(OF_NUMBERS, _number_pairs),
+}
+
+
 def _repeats(features: pl.DataFrame, *texts: Labels) -> npt.NDArray[np.int64] | None:
     """One code for rows that are alike in everything; None where no two are."""
     parts = [pl.Series(text.tolist(), dtype=pl.String) for text in texts]
@@ -322,12 +371,13 @@ def _check_labels(y_true: Labels, measure: str, label: str) -> tuple[str, ...]:
     labels = tuple(sorted(found.to_series(0).to_list(), key=_label_order))
     if len(labels) == 1:
         raise TableError(f"Column {shown(label)} holds only {shown(labels[0])}; two labels are needed.")
-    limit = 2 if measure in ONE_SIDED else MAX_CLASSES
+    two = measure in (*ONE_SIDED, "log_loss")
+    limit = 2 if two else MAX_CLASSES
     if len(labels) > limit:
         least = min(found.iter_rows(), key=lambda pair: (pair[1], pair[0]))[0]
         row = file_row(int(np.argmax(y_true == least)))
         exact = f"exactly two for {measure.replace('_', ' ')}"
-        allowed = exact if measure in ONE_SIDED else f"at most {limit}"
+        allowed = exact if two else f"at most {limit}"
         raise TableError(
             f"Column {shown(label)} holds {len(labels):,} different labels; it may hold {allowed}. "
             f"The rarest, {shown(least)}, first stands in row {row}."
@@ -352,7 +402,7 @@ def _check_predictions(y_pred: Labels, labels: tuple[str, ...], prediction: str)
 
 
 def _favourable(favourable: object, labels: tuple[str, ...], measure: str) -> str | None:
-    if measure == "wer":
+    if measure == "wer" or measure in OF_NUMBERS:
         return None
     if favourable is None or favourable == "":
         if measure == "error":

@@ -41,8 +41,23 @@ def test_it_counts_word_errors_on_texts_worked_by_hand(normaliser, errors, expos
     assert counts.errors.dtype == counts.exposure.dtype == np.float64
 
 
+@pytest.mark.parametrize(
+    ("measure", "true", "predicted", "errors"),
+    [
+        ("squared_error", ["1", "-2.5", "0"], ["3", "-2.5", "0.5"], [4, 0, 0.25]),
+        ("absolute_error", [1.0, -2.5, 0.0], [3.0, -2.5, 0.5], [2, 0, 0.5]),
+        ("log_loss", ["yes", "no", "no"], ["0.5", "0.5", "0"], [np.log(2), np.log(2), -np.log(1 - 1e-6)]),
+    ],
+)
+def test_it_counts_losses_of_numbers_worked_by_hand(measure, true, predicted, errors):
+    counts = count_errors(measure, true, predicted, favourable="yes")
+    np.testing.assert_allclose(counts.errors, errors, rtol=1e-12)
+    assert counts.exposure.tolist() == [1, 1, 1]
+
+
 def test_the_hand_worked_tables_cover_every_measure():
-    assert set(MEASURES) == {"error", "false_rejection", "false_acceptance", "wer"}
+    labels, numbers = {"error", "false_rejection", "false_acceptance"}, {"squared_error", "absolute_error"}
+    assert set(MEASURES) == labels | numbers | {"log_loss", "wer"}
 
 
 @pytest.mark.parametrize(
@@ -50,6 +65,8 @@ def test_the_hand_worked_tables_cover_every_measure():
     [
         (("accuracy", ["a"], ["a"]), "Unknown measure 'accuracy'"),
         (("false_rejection", ["a"], ["a"]), "needs the favourable label"),
+        (("log_loss", ["a"], ["0.5"]), "needs the favourable label"),
+        (("squared_error", ["a"], ["1"]), "could not convert"),
         (("wer", ["a"], ["a"], None, "french"), "french"),
         (("error", ["a", "b"], ["a"]), "2 labels and 1 predictions"),
         (("error", [["a"]], [["a"]]), "one column each"),
