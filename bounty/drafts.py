@@ -38,7 +38,7 @@ DATA_SETTINGS = {
     "sample_share",
     "leaderboard_share",
 }
-PREPARED = ("schema", "labels", "normaliser_version", "parts", "base_model", "random_state")
+PREPARED = ("schema", "labels", "loss_facts", "normaliser_version", "parts", "base_model", "random_state")
 
 ALREADY_OPEN = (
     "This bounty has been opened, so its data and rules are frozen. Make a new bounty for new data."

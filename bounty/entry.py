@@ -4,6 +4,7 @@ Pages, API, command line and house teams all enter here.
 """
 
 import hashlib
+import math
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
@@ -36,6 +37,8 @@ NO_FORMAT = "This bounty does not take a {part} of the format “{name}”. Choo
 FIXES_NOT_TAKEN = "This bounty takes finds only: groups without a predictor. Send kind=find."
 VALUE_NOT_TAKEN = "Send a value only with the format “constant”; leave it out for a model or a rule."
 VALUE_ONLY = "Of the format “constant”, send the value alone, without a rule or a file."
+NOT_A_NUMBER = "A constant answers one number in this bounty, such as 12.5."
+NOT_A_PROBABILITY = "A constant answers one probability in this bounty, from 0 to 1."
 UNKNOWN_LABEL = "A constant answers one label of this bounty: {labels}."
 RULE_MISSING = "Write the rule: an SQL condition such as age < 30."
 FILE_MISSING = "Attach the model's file."
@@ -175,9 +178,22 @@ def refuse_bad_rule(bounty: Bounty, sent: Group | Predictor, part: str) -> None:
 def refuse_bad_constant(bounty: Bounty, predictor: Predictor) -> None:
     if predictor.file is not None or predictor.rule.strip():
         raise IntakeError("value_and_model", VALUE_ONLY, "predictor_value")
-    if predictor.value not in bounty.labels:
+    if bounty.predicts != "label":
+        refuse_bad_number(bounty, predictor.value)
+    elif predictor.value not in bounty.labels:
         labels = ", ".join(bounty.labels)
         raise IntakeError("unknown_label", UNKNOWN_LABEL.format(labels=labels), "predictor_value")
+
+
+def refuse_bad_number(bounty: Bounty, text: str) -> None:
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if bounty.predicts == "probability" and not 0 <= number <= 1:
+        raise IntakeError("not_a_probability", NOT_A_PROBABILITY, "predictor_value")
+    if not math.isfinite(number):
+        raise IntakeError("not_a_number", NOT_A_NUMBER, "predictor_value")
 
 
 def refuse_bad_file(sent: Group | Predictor, part: str) -> None:

@@ -62,6 +62,18 @@ MEANINGS = {
         "Of those who should not have had the favourable outcome, how many were given it. As above, show "
         "columns that say who people are."
     ),
+    "squared_error": (
+        "For predicted numbers: the squared distance from the truth. 100 % is what the best constant costs on "
+        "the public sample."
+    ),
+    "absolute_error": (
+        "For predicted numbers: the distance from the truth. 100 % is what the best constant costs on the "
+        "public sample."
+    ),
+    "log_loss": (
+        "For predicted probabilities of the favourable label: how surprising the truth was. 100 % is what the "
+        "best constant costs on the public sample."
+    ),
     "wer": (
         "For speech: words the system got wrong, left out or added, for each word that was said. It can "
         "exceed 100 %. Show columns such as accent, age, noise and device. Such a bounty takes finds only."
@@ -331,7 +343,7 @@ class SettingsForm(DetailsForm):
     def clean(self) -> dict:
         values = super().clean()
         self.clean_columns(values)
-        if values.get("measure") in ONE_SIDED and not values.get("favourable_label"):
+        if values.get("measure") in (*ONE_SIDED, "log_loss") and not values.get("favourable_label"):
             self.add_error("favourable_label", FAVOURABLE_MISSING)
         if values.get("sample_share", 0) + values.get("leaderboard_share", 0) >= 1:
             self.add_error("leaderboard_share", NO_FINAL_HALF)

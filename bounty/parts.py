@@ -13,7 +13,7 @@ import polars as pl
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 
-from fairness.losses import LOSSES, scale_of, scaled
+from fairness.losses import LOSSES, best_constant, scale_of, scaled, worst_case
 from fairness.pointer_list import PointerList
 from fairness.tables import Column
 from fairness.verdict import Evidence
@@ -134,19 +134,41 @@ def _feature_table(schema: tuple[Column, ...], records: tuple[tuple, ...]) -> Fe
 
 @dataclass(frozen=True)
 class Answered:
-    """What is true of a part's rows and what the base model answers, as codes, and who rows belong to."""
+    """What is true of a part's rows and what the base model answers, and who rows belong to.
+
+    Labels are codes, numbers are numbers (of a probability, 1 for the positive label) and `facts` is
+    Bounty.loss_facts.
+    """
 
     y_true: np.ndarray
     y_base: np.ndarray
     clusters: np.ndarray | None
     loss: str
+    facts: dict
 
     @cached_property
     def base_losses(self) -> np.ndarray:
         return self.losses(self.y_base)
 
-    def losses(self, answers: np.ndarray) -> np.ndarray:
-        return LOSSES[self.loss](self.y_true, answers)
+    def losses(self, answers: np.ndarray, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+        """What answers cost on these rows, numbers in units of the best constant's loss on the sample."""
+        return self._in_units(LOSSES[self.loss](self.y_true[rows], answers))
+
+    def constant(self, rows: np.ndarray) -> float | int:
+        """The best constant answer on these rows: a code or a number."""
+        y_true = self.y_true[rows]
+        return (
+            int(np.bincount(y_true).argmax()) if self.loss == "zero_one" else best_constant(self.loss, y_true)
+        )
+
+    def worst(self, now: np.ndarray, then: np.ndarray) -> np.ndarray | None:
+        """How much more than now each answer could cost; None of 0/1 losses, where that is known."""
+        if self.loss == "zero_one":
+            return None
+        return self._in_units(worst_case(self.loss, now, then, self.facts["low"], self.facts["high"]))
+
+    def _in_units(self, losses: np.ndarray) -> np.ndarray:
+        return losses / self.facts.get("unit", 1.0)
 
     @cached_property
     def scale(self) -> float:
@@ -154,25 +176,38 @@ class Answered:
 
     def costs(self, answers: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """What these answers cost on these rows, in whole units of 1 / scale."""
-        return scaled(LOSSES[self.loss](self.y_true[rows], answers), self.scale)
+        return scaled(self.losses(answers, rows), self.scale)
 
     def start(self) -> PointerList:
         return PointerList.start(scaled(self.base_losses, self.scale))
 
 
 def answered(bounty: Bounty, name: str) -> Answered:
-    return _answered(records(bounty, name), tuple(bounty.labels), bounty.loss)
+    facts = tuple(bounty.loss_facts.items())
+    return _answered(records(bounty, name), tuple(bounty.labels), bounty.loss, bounty.favourable_label, facts)
 
 
 @lru_cache(maxsize=8)
-def _answered(key: tuple, labels: tuple[str, ...], loss: str) -> Answered:
+def _answered(
+    key: tuple, labels: tuple[str, ...], loss: str, favourable: str, facts: tuple[tuple[str, float], ...]
+) -> Answered:
     truth = read_part(*key).truth
-    codes = pl.Series(np.arange(len(labels), dtype=np.uint16))
-    y_true, y_base = (
-        truth[name].replace_strict(pl.Series(labels), codes).to_numpy() for name in ("label", "prediction")
-    )
     clusters = truth["cluster"].to_numpy() if "cluster" in truth.columns else None
-    return Answered(y_true, y_base, clusters, loss)
+    if loss == "zero_one":
+        codes = pl.Series(np.arange(len(labels), dtype=np.uint16))
+        y_true, y_base = (
+            truth[name].replace_strict(pl.Series(labels), codes).to_numpy()
+            for name in ("label", "prediction")
+        )
+    else:
+        y_true = label_numbers(truth["label"].to_numpy(), favourable if loss == "log" else None)
+        y_base = truth["prediction"].cast(pl.Float64).to_numpy()
+    return Answered(y_true, y_base, clusters, loss, dict(facts))
+
+
+def label_numbers(labels: np.ndarray, favourable: str | None) -> np.ndarray:
+    """Labels as numbers: 1 for the favourable one of two, else the numbers that they are."""
+    return (labels == favourable).astype(np.float64) if favourable else labels.astype(np.float64)
 
 
 def rule_answers(bounty: Bounty, positive: np.ndarray) -> np.ndarray:
@@ -182,16 +217,21 @@ def rule_answers(bounty: Bounty, positive: np.ndarray) -> np.ndarray:
 
 
 def constant_answers(bounty: Bounty, label: str, rows: int) -> np.ndarray:
+    if bounty.predicts != "label":
+        return np.full(rows, float(label))
     return np.full(rows, bounty.labels.index(label), dtype=np.uint16)
 
 
-def pack_answers(bounty: Bounty, codes: np.ndarray) -> bytes:
-    return codes.astype(answer_type(bounty)).tobytes()
+def pack_answers(bounty: Bounty, answers: np.ndarray) -> bytes:
+    return answers.astype(answer_type(bounty)).tobytes()
 
 
 def unpack_answers(bounty: Bounty, data: bytes) -> np.ndarray:
-    return np.frombuffer(data, answer_type(bounty)).astype(np.uint16)
+    answers = np.frombuffer(data, answer_type(bounty))
+    return answers.astype(np.uint16) if bounty.predicts == "label" else answers.astype(np.float64)
 
 
 def answer_type(bounty: Bounty) -> str:
+    if bounty.predicts != "label":
+        return "<f8"
     return "u1" if len(bounty.labels) <= 256 else "<u2"

@@ -7,18 +7,24 @@ import polars as pl
 from django.conf import settings
 
 from common.files import local_copy
+from fairness.losses import LOSSES, best_constant
 from fairness.normalise import version
+from fairness.rates import LOSS_OF
 from fairness.splits import split_rows
 from fairness.tables import CheckedTable, TableError, check_bounty_table, read_table
 
 from .models import LEAST_CLUSTERS, PARTS, Bounty, TableUpload
-from .parts import FEATURES, TRUTH, store
+from .parts import FEATURES, TRUTH, label_numbers, store
 from .sample import summary
 from .sandbox import REJECTIONS, FeatureTable, Rejected, Sandbox, check_base_model
 
 SMALL_GROUPS = 20  # of a column, as the organiser is told of them
 # The organiser's model must give the table's predictions, but for rows that rounding to float32 moves.
 REPRODUCED_SHARE = 0.999
+NOTHING_VARIES = (
+    "All labels of the public sample are the same, so there is nothing to predict there. Upload more rows, "
+    "or give the sample a larger share."
+)
 NO_RECOGNISER = (
     "A bounty on word errors takes no model: a recogniser hears the recording, which is not in the table. "
     "Go on without the model."
@@ -38,14 +44,16 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
     except TableError as error:
         raise Rejected("bad_table", str(error)) from error
     base_model = check_model(bounty, upload, checked, sandbox)
-    truth = truth_frame(checked, bounty.truth_columns)
+    facts = loss_facts(bounty, checked, part_of_row == PARTS.index("sample"))
+    truth = truth_frame(checked, bounty.truth_columns, facts.get("unit", 1.0))
+    favourable = checked.favourable or ""
     parts = {}
     for code, name in enumerate(PARTS):
         # Shuffled, so that neither a row's place in the organiser's file nor its order tells anything.
         rows = np.random.default_rng([seed, code]).permutation(np.flatnonzero(part_of_row == code))
         parts[name] = {
             "rows": len(rows),
-            **error_facts(truth[rows]),
+            **error_facts(truth[rows], bounty.loss, favourable, facts.get("unit", 1.0)),
             "small_groups": small_groups(bounty, checked.features[rows], truth[rows]),
             FEATURES: store(checked.features[rows]),
             TRUTH: store(truth[rows]),
@@ -53,7 +61,8 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
     return {
         "schema": [{"name": column.name, "dtype": column.dtype} for column in checked.schema],
         "labels": list(checked.labels),
-        "favourable_label": checked.favourable or "",
+        "favourable_label": favourable,
+        "loss_facts": facts,
         "normaliser_version": version(bounty.normaliser) if bounty.is_speech else "",
         "random_state": seed,
         "parts": parts,
@@ -102,10 +111,26 @@ def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sand
     return {"path": upload.model_file.name, "reproduced": agreement.share}
 
 
-def error_facts(truth: pl.DataFrame) -> dict:
+def loss_facts(bounty: Bounty, checked: CheckedTable, in_sample: np.ndarray) -> dict:
+    """Of measures of numbers: the unit that makes 100 % of the best constant's loss on the public sample.
+
+    Everybody can compute it, so that it gives nothing away; and the range of all labels, known before
+    anything is submitted, by which a fix's worst case is bounded.
+    """
+    if bounty.measure not in LOSS_OF:
+        return {}
+    labels = label_numbers(checked.y_true, checked.favourable)
+    constant = best_constant(bounty.loss, labels[in_sample])
+    unit = float(np.mean(LOSSES[bounty.loss](labels[in_sample], np.full(int(in_sample.sum()), constant))))
+    if unit <= 0:
+        raise Rejected("bad_table", NOTHING_VARIES)
+    return {"unit": unit, "low": float(labels.min()), "high": float(labels.max())}
+
+
+def error_facts(truth: pl.DataFrame, loss: str, favourable: str, unit: float) -> dict:
     """A part's measured rate and what it rests on; of labels also the shares the model and the best constant
     answer get wrong."""
-    facts = summary(truth)
+    facts = summary(truth, loss, favourable, unit)
     rates = {
         "rate": facts["measure"],
         "model_error": facts["model_error"],
@@ -135,10 +160,15 @@ def small_groups(bounty: Bounty, features: pl.DataFrame, truth: pl.DataFrame) ->
     return found
 
 
-def truth_frame(checked: CheckedTable, names: tuple[str, str]) -> pl.DataFrame:
-    """Label and prediction, or reference and hypothesis, by these names, and what is counted of them."""
+def truth_frame(checked: CheckedTable, names: tuple[str, str], unit: float) -> pl.DataFrame:
+    """Label and prediction, or reference and hypothesis, by these names, and what is counted of them, losses
+    of numbers in `unit`.
+    """
     texts = (pl.Series(column.tolist(), dtype=pl.String) for column in (checked.y_true, checked.y_pred))
-    columns = dict(zip(names, texts, strict=True)) | {"errors": checked.errors, "exposure": checked.exposure}
+    columns = dict(zip(names, texts, strict=True)) | {
+        "errors": checked.errors / unit,
+        "exposure": checked.exposure,
+    }
     if checked.clusters is not None:
         columns["cluster"] = checked.clusters
     if checked.weights is not None:

@@ -13,6 +13,7 @@ import polars as pl
 from fairness.figures import Distribution, GroupRates, show_distribution, show_group_rates
 from fairness.gains import gain_interval
 from fairness.gaps import compare, rate_of
+from fairness.losses import LOSSES, best_constant
 from fairness.slices import quoted_name
 from fairness.verdict import Evidence
 
@@ -61,32 +62,36 @@ def describe(bounty: Bounty, mask: np.ndarray) -> dict:
 def describe_fix(bounty: Bounty, mask: np.ndarray, answers: np.ndarray) -> dict:
     """A fix on the public sample: what it gains there over the audited model, and what a constant would."""
     answered = parts.answered(bounty, "sample")
-    y_true, y_base = answered.y_true[mask], answered.y_base[mask]
-    wrong, wrong_before = answers != y_true, y_base != y_true
+    before, after = answered.base_losses[mask], answered.losses(answers, mask)
     drops = np.zeros(len(mask))
-    drops[mask] = wrong_before.astype(float) - wrong
+    drops[mask] = before - after
     low, high = (float(end) if np.isfinite(end) else None for end in gain_interval(drops, answered.clusters))
-    rows = len(y_true)
-    best = int(np.bincount(y_true).argmax()) if rows else None
+    rows = int(mask.sum())
+    constant = answered.constant(mask) if rows else None
+    constants = None if constant is None else answered.losses(np.full(rows, constant), mask)
     return {
         "sample_rows": rows,
         "sample_share": float(mask.mean()),
-        "changed": int((answers != y_base).sum()),
-        "better": int((wrong_before & ~wrong).sum()),
-        "worse": int((wrong & ~wrong_before).sum()),
-        "group_before": float(wrong_before.mean()) if rows else None,
-        "group_after": float(wrong.mean()) if rows else None,
-        "constant": None if best is None else bounty.labels[best],
-        "constant_error": None if best is None else float((y_true != best).mean()),
+        "changed": int((answers != answered.y_base[mask]).sum()),
+        "better": int((after < before).sum()),
+        "worse": int((after > before).sum()),
+        "group_before": float(before.mean()) if rows else None,
+        "group_after": float(after.mean()) if rows else None,
+        "constant": None if constant is None else answer_text(bounty, constant),
+        "constant_error": float(constants.mean()) if rows else None,
         "gain": float(drops.mean()),
         "low": low,
         "high": high,
     }
 
 
+def answer_text(bounty: Bounty, answer: float) -> str:
+    return bounty.labels[int(answer)] if bounty.predicts == "label" else f"{answer:.6g}"
+
+
 def overview(bounty: Bounty, name: str = "sample") -> dict:
     """The measure, the model's error and the best constant's on one part; only the sample's is for all."""
-    return _overview(records(bounty, name))
+    return _overview(records(bounty, name), *loss_of(bounty))
 
 
 def columns(bounty: Bounty, schema: list[dict]) -> list[Column]:
@@ -119,7 +124,12 @@ def rule_help(bounty: Bounty) -> RuleHelp:
     return _rule_help(records(bounty, "sample"))
 
 
-def summary(truth: pl.DataFrame) -> dict:
+def loss_of(bounty: Bounty) -> tuple[str, str, float]:
+    """What `summary` needs to know to find the best constant."""
+    return bounty.loss, bounty.favourable_label, bounty.loss_facts.get("unit", 1.0)
+
+
+def summary(truth: pl.DataFrame, loss: str, favourable: str, unit: float) -> dict:
     """What `overview` says, of a part's truth before or after it is stored. Texts have no best constant."""
     evidence = evidence_of(truth)
     everyone = np.ones(truth.height, dtype=bool)
@@ -127,6 +137,15 @@ def summary(truth: pl.DataFrame) -> dict:
     facts = {"rows": truth.height, "clusters": clusters, "measure": asdict(rate_of(evidence, everyone))}
     if "label" not in truth.columns:
         return facts | {"model_error": None, "constant": None, "constant_error": None}
+    if loss != "zero_one":
+        numbers = parts.label_numbers(truth["label"].to_numpy(), favourable if loss == "log" else None)
+        constant = best_constant(loss, numbers)
+        losses = LOSSES[loss](numbers, np.full(len(numbers), constant)) / unit
+        return facts | {
+            "model_error": facts["measure"],
+            "constant": f"{constant:.6g}",
+            "constant_error": asdict(rate_of(plain_errors(evidence, losses), everyone)),
+        }
     label, prediction = truth["label"].to_numpy(), truth["prediction"].to_numpy()
     row_weights = pl.col("weight").sum() if "weight" in truth.columns else pl.len()
     constant = (
@@ -145,8 +164,8 @@ def plain_errors(evidence: Evidence, wrong: np.ndarray) -> Evidence:
 
 
 @lru_cache(maxsize=256)
-def _overview(key: tuple) -> dict:
-    return summary(read_part(*key).truth)
+def _overview(key: tuple, loss: str, favourable: str, unit: float) -> dict:
+    return summary(read_part(*key).truth, loss, favourable, unit)
 
 
 @lru_cache(maxsize=2048)

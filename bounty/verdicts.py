@@ -50,6 +50,7 @@ class Repaired:
             answers != now[group],
             bounty.level,
             scale=self.answered.scale,
+            worst=self.answered.worst(now[group], answers),
             clusters=self.answered.clusters,
             epsilon=bounty.min_gain,
             min_rows=bounty.min_rows,

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Losses = NDArray[np.int64]
 CLIP = 1e-6  # a probability is held between this and 1 minus this
-# The base model's mean loss is at least so many units, and a row counts at most RANGE * STEPS of them, so that
+# The base model's mean loss is at least so many units, and a row counts at most RANGE * STEPS of them, so
+# that
 # the sum of four million rows stays within int64.
 RANGE, STEPS = 1 << 20, 1 << 20
 MAX_ROWS = 1 << 22
@@ -45,6 +46,17 @@ def log(y_true: Floats, y_pred: Floats) -> Floats:
     """
     p = np.clip(np.asarray(y_pred, dtype=np.float64), CLIP, 1 - CLIP)
     return -np.log(np.where(np.asarray(y_true) == 1, p, 1 - p))
+
+
+def best_constant(loss: str, y_true: Floats) -> float:
+    """The one answer for all rows that costs least: the mean, of absolute loss the median.
+
+    >>> best_constant("squared", np.array([0.0, 0.0, 3.0]))
+    1.0
+    >>> best_constant("absolute", np.array([0.0, 0.0, 3.0]))
+    0.0
+    """
+    return float(np.median(y_true) if loss == "absolute" else np.mean(y_true))
 
 
 def worst_case(loss: str, now: Floats, then: Floats, low: float, high: float) -> Floats:
