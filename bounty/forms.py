@@ -63,16 +63,16 @@ MEANINGS = {
         "columns that say who people are."
     ),
     "squared_error": (
-        "For predicted numbers: the squared distance from the truth. 100 % is what the best constant costs on "
-        "the public sample."
+        "For predicted numbers: the squared distance from the truth. 100 % is what the best constant costs "
+        "on the public sample."
     ),
     "absolute_error": (
         "For predicted numbers: the distance from the truth. 100 % is what the best constant costs on the "
         "public sample."
     ),
     "log_loss": (
-        "For predicted probabilities of the favourable label: how surprising the truth was. 100 % is what the "
-        "best constant costs on the public sample."
+        "For predicted probabilities of the favourable label: how surprising the truth was. 100 % is what "
+        "the best constant costs on the public sample."
     ),
     "wer": (
         "For speech: words the system got wrong, left out or added, for each word that was said. It can "
