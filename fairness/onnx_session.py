@@ -1,0 +1,46 @@
+"""An ONNX model as a function of rows, run by onnxruntime on one thread."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fairness.columns import Schema
+from fairness.onnx_check import read_onnx
+from fairness.onnx_inputs import Port, feed_rows, plan_feeds
+
+# onnxruntime would report home otherwise; it looks when it is imported.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+import onnxruntime  # type: ignore[import-untyped]
+
+SILENT = 4  # what goes wrong is raised; a log of it would only say it twice
+
+Values = Mapping[str, NDArray[Any]]
+
+
+def start_session(data: bytes) -> Any:
+    """An onnxruntime session for a model in bytes; whatever onnxruntime raises."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = SILENT
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+
+
+def load_onnx(data: bytes, schema: Schema) -> Callable[[Values], NDArray[Any]]:
+    """The model's first output as a function of n rows (`fairness.onnx_inputs.feed_rows`).
+
+    Raises ValueError for a model that is not taken or whose inputs no column fits, and what onnxruntime
+    raises for one it cannot load.
+    """
+    read_onnx(data)
+    session = start_session(data)
+    ports = [
+        Port(port.name, port.type, tuple(size if isinstance(size, int) else None for size in port.shape))
+        for port in session.get_inputs()
+    ]
+    feeds = plan_feeds(ports, schema)
+    output = session.get_outputs()[0].name
+    return lambda values: np.asarray(session.run([output], feed_rows(feeds, values))[0])
