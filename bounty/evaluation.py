@@ -5,7 +5,6 @@ Verdicts of one bounty are given under its row lock, in the order of submission.
 
 import logging
 import traceback
-from dataclasses import asdict
 
 import numpy as np
 from django.db import transaction
@@ -13,18 +12,29 @@ from django.db.models.functions import Now
 
 from common import jobs
 from common.jobs import LOG_CHARACTERS, UNFINISHED, Job, Status, finish, give_back, heartbeat, held
-from fairness.verdict import judge_find
 
-from . import parts
-from .models import Bounty, Check, Masks, Submission, TableUpload
+from . import closing, house, parts
+from .models import Answers, Bounty, Check, HouseTurn, Masks, Submission, TableUpload
+from .payloads import group_payload, predictor_payload
 from .preparation import prepare
-from .sample import describe
-from .sandbox import Rejected, Sandbox, judge_group
+from .sample import describe, describe_fix
+from .sandbox import (
+    FeatureTable,
+    FixOutput,
+    GroupOutput,
+    Rejected,
+    Sandbox,
+    Wanted,
+    group_uses,
+    judge_fix,
+    judge_group,
+)
+from .verdicts import Referee, accepted_of
 
 logger = logging.getLogger(__name__)
 
-# Scored work first; dry runs wait behind it.
-JOBS: tuple[type[Job], ...] = (Submission, TableUpload, Check)
+# Scored work first; dry runs wait behind it, and house teams behind everybody.
+JOBS: tuple[type[Job], ...] = (Submission, TableUpload, Check, HouseTurn)
 
 
 def work(sandbox: Sandbox) -> bool:
@@ -58,40 +68,64 @@ def claim() -> Job | None:
 
 def run_submission(submission: Submission, sandbox: Sandbox) -> None:
     bounty = submission.bounty
-    hidden, cut = parts.hidden_table(bounty), parts.leaderboard_rows(bounty)
-    output = judge_group(
-        sandbox,
-        submission.group_format,
-        payload(submission),
-        parts.sample_table(bounty),
-        hidden,
-        wall_seconds=bounty.wall_seconds,
+    cut = parts.leaderboard_rows(bounty)
+    output = run_models(bounty, submission, sandbox, parts.hidden_table(bounty))
+    group = output.group if isinstance(output, FixOutput) else output
+    uses = group_uses(
+        sandbox, group_payload(submission), parts.sample_table(bounty), wall_seconds=bounty.wall_seconds
     )
     with transaction.atomic():
-        if held(submission).update(
-            lease=None, leased_until=None, sample_share=float(np.mean(output.sample_mask)), log=output.log
+        if not held(submission).update(
+            lease=None,
+            leased_until=None,
+            sample_share=float(np.mean(group.sample_mask)),
+            uses=uses,
+            log=output.log,
         ):
-            Masks.objects.create(
+            return
+        Masks.objects.create(
+            submission_id=submission.pk,
+            leaderboard=parts.pack(group.hidden_mask[:cut]),
+            final=parts.pack(group.hidden_mask[cut:]),
+        )
+        if isinstance(output, FixOutput):
+            first = int(np.count_nonzero(group.hidden_mask[:cut]))
+            Answers.objects.create(
                 submission_id=submission.pk,
-                leaderboard=parts.pack(output.hidden_mask[:cut]),
-                final=parts.pack(output.hidden_mask[cut:]),
+                leaderboard=parts.pack_answers(bounty, output.hidden[:first]),
+                final=parts.pack_answers(bounty, output.hidden[first:]),
             )
+
+
+def run_models(
+    bounty: Bounty, job: Submission | Check, sandbox: Sandbox, hidden: FeatureTable
+) -> GroupOutput | FixOutput:
+    """The group's and, for a fix, the predictor's answers on the public sample and on other rows."""
+    group, sample, wall = group_payload(job), parts.sample_table(bounty), bounty.wall_seconds
+    if not job.predictor_format:
+        return judge_group(sandbox, group.format, group.data, sample, hidden, wall_seconds=wall)
+    predictor = predictor_payload(job)
+    wanted = Wanted("label", tuple(bounty.labels), bounty.positive_label)
+    return judge_fix(sandbox, group, predictor, wanted, sample, hidden, wall_seconds=wall)
 
 
 def run_check(check: Check, sandbox: Sandbox) -> None:
     bounty = check.team.bounty
-    table = parts.sample_table(bounty)
-    output = judge_group(
-        sandbox, check.group_format, payload(check), table, table, wall_seconds=bounty.wall_seconds
-    )
-    result = describe(bounty, output.sample_mask)
+    output = run_models(bounty, check, sandbox, parts.sample_table(bounty))
+    if isinstance(output, FixOutput):
+        result = describe_fix(bounty, output.group.sample_mask, output.sample)
+    else:
+        result = describe(bounty, output.sample_mask)
     finish(check, Status.SCORED, log=output.log, result=result)
 
 
 def drop_models() -> None:
     """Nothing is ever recomputed from a dry run's model."""
-    for check in Check.objects.exclude(status__in=UNFINISHED).exclude(group_file=""):
-        check.group_file.delete()
+    done = Check.objects.exclude(status__in=UNFINISHED).exclude(group_file="", predictor_file="")
+    for check in done:
+        for file in (check.group_file, check.predictor_file):
+            if file:
+                file.delete()
 
 
 def run_upload(upload: TableUpload, sandbox: Sandbox) -> None:
@@ -108,14 +142,12 @@ def run_upload(upload: TableUpload, sandbox: Sandbox) -> None:
         parts.discard(facts["parts"])
 
 
-RUN = {Submission: run_submission, TableUpload: run_upload, Check: run_check}
+def run_turn(turn: HouseTurn, sandbox: Sandbox) -> None:
+    sent = house.play(turn)
+    finish(turn, Status.SCORED, log=f"{sent} submissions")
 
 
-def payload(job: Submission | Check) -> bytes:
-    if job.group_format == "rule":
-        return job.group_rule.encode()
-    with job.group_file.open() as file:
-        return file.read()
+RUN = {Submission: run_submission, TableUpload: run_upload, Check: run_check, HouseTurn: run_turn}
 
 
 def reject(job: Job, rejection: Rejected) -> None:
@@ -133,7 +165,8 @@ def settle(bounty_id: int) -> None:
     """Give every verdict that is due: the earliest unfinished submission first, none before it."""
     with transaction.atomic():
         bounty = Bounty.objects.select_for_update().get(pk=bounty_id)
-        waiting = bounty.submissions.filter(status__in=UNFINISHED).select_related("masks").order_by("id")
+        unfinished = bounty.submissions.filter(status__in=UNFINISHED)
+        waiting = unfinished.select_related("masks", "answers", "team").order_by("id")
         due = []
         for submission in waiting:
             if not hasattr(submission, "masks"):
@@ -147,26 +180,10 @@ def settle(bounty_id: int) -> None:
 
 
 def judge(bounty: Bounty, due: list[Submission]) -> None:
-    rows = parts.leaderboard_rows(bounty)
-    evidence = parts.leaderboard_evidence(bounty)
-    accepted = list(bounty.submissions.filter(accepted=True).select_related("masks").order_by("id"))
-    earlier = [parts.unpack(find.masks.leaderboard, rows) for find in accepted]
+    referee = Referee(bounty, accepted_of(bounty))
     for submission in due:
-        group = parts.unpack(submission.masks.leaderboard, rows)
-        verdict = judge_find(evidence, group, earlier, bounty.level, min_rows=bounty.min_rows)
-        duplicate_of = None if verdict.duplicate_of is None else accepted[verdict.duplicate_of]
-        Submission.objects.filter(pk=submission.pk).update(
-            status=Status.SCORED,
-            finished=Now(),
-            accepted=verdict.accepted,
-            code=verdict.code,
-            points=verdict.points,
-            numbers=asdict(verdict),
-            duplicate_of=duplicate_of,
-        )
-        if verdict.accepted:
-            accepted.append(submission)
-            earlier.append(group)
+        written = referee.judge(submission)
+        Submission.objects.filter(pk=submission.pk).update(status=Status.SCORED, finished=Now(), **written)
 
 
 def reap() -> int:
@@ -174,6 +191,7 @@ def reap() -> int:
     for model in JOBS:
         jobs.reap_lost(model)
     drop_models()
+    house.make_turns()
     due = Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
     for bounty_id in due.distinct().values_list("pk", flat=True):
         try:
@@ -181,4 +199,10 @@ def reap() -> int:
         except Exception:
             # One bounty's damaged file must not hold up the others; it is tried again at the next round.
             logger.exception("bounty %s could not be settled", bounty_id)
+    for step, bounties in ((closing.finalise, closing.due), (closing.add_credit, closing.without_credit)):
+        for bounty_id in bounties():
+            try:
+                step(bounty_id)
+            except Exception:
+                logger.exception("bounty %s: %s failed", bounty_id, step.__name__)
     return sum(model.objects.filter(status=Status.QUEUED).count() for model in JOBS)

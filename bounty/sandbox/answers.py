@@ -6,11 +6,12 @@ import numpy as np
 
 from .codes import REJECTIONS, Rejected, detail, shorten
 
-LOCKED, ANSWERS, REFUSAL = b"+", b"A", b"R"
+LOCKED, ANSWERS, NUMBERS, REFUSAL = b"+", b"A", b"N", b"R"
 MAX_LABELS = 1000
 MAX_HEADER_BYTES = 1 << 20
 MAX_FACT_CHARACTERS = 2000
 CODE = np.dtype("<u2")
+NUMBER = np.dtype("<f8")
 
 
 class Refusal(Exception):
@@ -26,13 +27,17 @@ def pack_answers(labels: list[str], codes: np.ndarray) -> bytes:
     return ANSWERS + len(header).to_bytes(4, "little") + header + codes.astype(CODE).tobytes()
 
 
+def pack_numbers(numbers: np.ndarray) -> bytes:
+    return NUMBERS + numbers.astype(NUMBER).tobytes()
+
+
 def pack_refusal(refusal: Refusal) -> bytes:
     facts = [shorten(fact, MAX_FACT_CHARACTERS) for fact in refusal.facts]
     return REFUSAL + json.dumps([refusal.code, refusal.key, facts]).encode()
 
 
 def max_message_bytes(rows: int) -> int:
-    return 5 + MAX_HEADER_BYTES + CODE.itemsize * rows
+    return 5 + MAX_HEADER_BYTES + NUMBER.itemsize * rows
 
 
 def unpack(message: bytes, rows: int, *, from_rule: bool) -> tuple[list[str], np.ndarray]:
@@ -47,6 +52,30 @@ def unpack(message: bytes, rows: int, *, from_rule: bool) -> tuple[list[str], np
     except (ValueError, RecursionError):
         pass
     raise Rejected("crashed")
+
+
+def unpack_numbers(message: bytes, rows: int, kind: str) -> np.ndarray:
+    """Finite numbers, of probabilities between 0 and 1. Anything else that is no refusal is a crash."""
+    if message[:1] != NUMBERS:
+        unpack(message, rows, from_rule=False)
+        raise Rejected("crashed")
+    body = message[1:]
+    if len(body) != NUMBER.itemsize * rows:
+        raise Rejected("crashed")
+    numbers = np.frombuffer(body, NUMBER).astype(np.float64)
+    least, most = (0.0, 1.0) if kind == "probability" else (-np.inf, np.inf)
+    if not np.isfinite(numbers).all() or (rows and (numbers.min() < least or numbers.max() > most)):
+        raise Rejected("crashed")
+    return numbers
+
+
+def as_labels(labels: list[str], codes: np.ndarray, known: tuple[str, ...]) -> np.ndarray:
+    """uint16 [rows]: codes into the known labels."""
+    used = [labels[code] for code in np.unique(codes)]
+    unknown = [label for label in used if label not in known]
+    if unknown:
+        raise Rejected("unknown_labels", detail("labels", [", ".join(unknown[:5]), ", ".join(known)]))
+    return np.array([known.index(label) if label in known else 0 for label in labels], np.uint16)[codes]
 
 
 def _rejected(refusal: object, from_rule: bool) -> Rejected:

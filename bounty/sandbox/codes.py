@@ -19,11 +19,22 @@ REJECTIONS = {
     "wrong_output_shape": (
         "The model must give one answer per row: an array of shape [N] or [N, 1] as its first output."
     ),
+    "unknown_labels": (
+        "The predictor answers with labels that this bounty does not know. Answer one of its labels for "
+        "every row, or one probability for each of them."
+    ),
+    "not_a_probability": (
+        "The answers must be probabilities: between 0 and 1 and, where there is one for each label, adding "
+        "up to 1."
+    ),
+    "rule_predicts_labels": (
+        "A rule can predict one of two labels only. Send a constant or a model for this bounty."
+    ),
     "not_zero_or_one": (
         "The answers must be 1 for rows in the group and 0 for the others (or true and false)."
     ),
     "has_missing_answers": (
-        "Some answers are missing (NaN, None or empty). Answer 0 or 1 for every row, also where columns "
+        "Some answers are missing (NaN, None or empty) or infinite. Answer for every row, also where columns "
         "are missing."
     ),
     "too_many_labels": "The model gives too many different answers, or too long ones, to be labels.",
@@ -79,6 +90,10 @@ DETAILS = {
     "output_shape": "For {} rows the shape is {}.",
     "output_type": "Its first output is of type {}.",
     "answers": "It answers with {}.",
+    "labels": "It answers with {}; the labels are {}.",
+    "not_finite": "{} of {} rows have an answer that is missing or infinite.",
+    "range": "The answers lie between {} and {}.",
+    "sums": "A row's probabilities add up to {}.",
     "missing": "{} of {} answers are missing.",
     "operator": "It uses {}.",
     "types": "Not taken: {}.",

@@ -19,6 +19,7 @@ from .formats import LOADERS
 from .labels import canonical, merge
 from .lockdown import Limits, confine
 from .rows import Rows
+from .wanted import Wanted, labels_of, numbers_of
 
 RESULT, LOG, BLOCK, PAYLOAD = 3, 4, 5, 6
 OUT_OF_MEMORY = ("bad_alloc", "Failed to allocate memory", "bad allocation")
@@ -63,8 +64,7 @@ def answer(request: dict, block: memoryview, payload: memoryview) -> bytes:
     try:
         rows = Rows.from_block(block)
         warnings.simplefilter("ignore")
-        labels, codes = predict(request, rows, payload)
-        return answers.pack_answers(labels, codes)
+        return predict(request, rows, payload)
     except Refusal as refusal:
         return answers.pack_refusal(refusal)
     except MemoryError:
@@ -78,10 +78,20 @@ def answer(request: dict, block: memoryview, payload: memoryview) -> bytes:
         flush()
 
 
-def predict(request: dict, rows: Rows, payload: memoryview) -> tuple[list[str], np.ndarray]:
-    model = LOADERS[request["format"]](payload, rows.schema)
+def predict(request: dict, rows: Rows, payload: memoryview) -> bytes:
+    """The message with the answers to all rows: of a group or a base model labels, else what is wanted."""
+    wanted = Wanted(**request["wanted"]) if request["wanted"] else None
+    model = LOADERS[request["format"]](payload, rows.schema, wanted)
     batches = rows.batches(request["batches"])
-    return merge([canonical(model(batch), len(batch)) for batch in batches])
+    if wanted is None:
+        return answers.pack_answers(*merge([canonical(model(batch), len(batch)) for batch in batches]))
+    if wanted.kind == "label":
+        labels = list(wanted.labels)
+        codes = [labels_of(model(batch), len(batch), labels) for batch in batches]
+        return answers.pack_answers(labels, np.concatenate(codes))
+    return answers.pack_numbers(
+        np.concatenate([numbers_of(model(batch), len(batch), wanted) for batch in batches])
+    )
 
 
 def flush() -> None:

@@ -11,6 +11,7 @@ from . import answers
 from .codes import FORMATS, Rejected, SandboxFailure, detail
 from .process import Inputs, Request, Zygote
 from .table import FeatureTable
+from .wanted import Wanted
 from .watch import Ended
 
 WITHOUT_LANDLOCK = ("rule", "onnx")
@@ -20,7 +21,8 @@ MAX_PAYLOAD_BYTES = {"rule": MEGABYTE, "onnx": 100 * MEGABYTE, "skops": 100 * ME
 
 @dataclass(frozen=True)
 class Output:
-    """A group is bool [rows], labels are strings [rows]: in the table's order."""
+    """In the table's order: a group is bool [rows], labels are strings [rows], of a predictor codes of the
+    wanted labels or float64 [rows]."""
 
     values: np.ndarray
     seconds: float
@@ -54,11 +56,13 @@ class Sandbox:
         order: np.ndarray | None = None,
         batches: int = 1,
         kind: str = "group",
+        wanted: Wanted | None = None,
     ) -> Output:
         """Run a payload on the rows, in `order` where given, cut into batches.
 
-        `kind` says what its answers are: group or label. Whoever asks for Python knows that the bounty allows
-        it. Raises Rejected for the author, SandboxFailure for us.
+        `kind` says what its answers are: a group, or labels of any kind; `wanted` is what a predictor is
+        asked for, and comes before it. Whoever asks for Python knows that the bounty allows it. Raises
+        Rejected for the author, SandboxFailure for us.
         """
         if format not in FORMATS:
             raise ValueError(format)
@@ -71,6 +75,7 @@ class Sandbox:
             batches,
             memory_bytes=memory_mb * MEGABYTE + table.working_bytes,
             cpu_seconds=math.ceil(wall_seconds) + 1,
+            wanted=wanted,
         )
         ended = self._run(
             request, (table.block(order), [payload]), wall_seconds, answers.max_message_bytes(len(table))
@@ -78,10 +83,7 @@ class Sandbox:
         log = readable(ended.log)
         try:
             check_end(ended, request)
-            labels, codes = answers.unpack(bytes(ended.message[1:]), len(table), from_rule=format == "rule")
-            values = (
-                answers.as_group(labels, codes) if kind == "group" else np.array(labels, dtype=object)[codes]
-            )
+            values = read_answers(bytes(ended.message[1:]), len(table), format == "rule", kind, wanted)
         except Rejected as rejection:
             rejection.log = log
             raise
@@ -114,6 +116,15 @@ class Sandbox:
         if self._zygote is not None:
             self._zygote.close()
             self._zygote = None
+
+
+def read_answers(message: bytes, rows: int, from_rule: bool, kind: str, wanted: Wanted | None) -> np.ndarray:
+    if wanted is not None and wanted.kind != "label":
+        return answers.unpack_numbers(message, rows, wanted.kind)
+    labels, codes = answers.unpack(message, rows, from_rule=from_rule)
+    if wanted is not None:
+        return answers.as_labels(labels, codes, wanted.labels)
+    return answers.as_group(labels, codes) if kind == "group" else np.array(labels, dtype=object)[codes]
 
 
 def check_end(ended: Ended, request: Request) -> None:

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from .codes import SandboxFailure
+from .wanted import Wanted
 from .watch import Ceilings, Ended, resident_bytes, watch
 
 ROOT = Path(__file__).parents[2]
@@ -50,6 +51,7 @@ class Request:
     batches: int
     memory_bytes: int
     cpu_seconds: int
+    wanted: Wanted | None = None
 
 
 class Zygote:

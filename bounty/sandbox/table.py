@@ -66,6 +66,26 @@ class FeatureTable:
         block = len(self._header) + arrays.numbers.nbytes + arrays.codes.nbytes
         return 4 * block + TEXT_BYTES * arrays.codes.size
 
+    def take(self, rows: np.ndarray) -> "FeatureTable":
+        """Some of the rows, by their flags or places, as a table of their own."""
+        places = np.flatnonzero(rows) if rows.dtype == bool else rows
+        old = self._arrays
+        taken = FeatureTable.__new__(FeatureTable)
+        taken._arrays = Arrays(
+            old.schema, np.take(old.numbers, places, axis=1), np.take(old.codes, places, axis=1), old.texts
+        )
+        return taken
+
+    def with_shuffled_columns(self, rng: np.random.Generator) -> "FeatureTable":
+        """The rows as they are, then once more for each column, whose values are shuffled among them."""
+        rows, copies = len(self), len(self.schema) + 1
+        table = self.take(np.tile(np.arange(rows), copies))
+        numbers, codes = iter(table._arrays.numbers), iter(table._arrays.codes)
+        for place, column in enumerate(self.schema, start=1):
+            values = next(numbers if column.dtype == "number" else codes)
+            values[place * rows : (place + 1) * rows] = rng.permutation(values[:rows])
+        return table
+
     def block(self, order: np.ndarray | None = None) -> list[bytes | memoryview]:
         """The bytes in pieces, so that those in the table's order need not be copied."""
         arrays = [self._arrays.numbers, self._arrays.codes]

@@ -15,7 +15,7 @@ import sys
 from . import guest, preload
 from .lockdown import landlock_version
 
-MAX_REQUEST_BYTES = 4096
+MAX_REQUEST_BYTES = 1 << 16  # with up to 20 labels of 200 characters
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from fairness.tables import Schema
 
 from ..answers import Refusal
 from ..rows import Rows
+from ..wanted import Wanted
 from .onnx_check import check
 
 TYPES = {
@@ -21,6 +22,7 @@ TYPES = {
     "tensor(int32)": np.int32,
 }
 TEXT = "tensor(string)"
+DECIMALS = ("tensor(float)", "tensor(double)")
 INVALID = (
     errors.InvalidProtobuf,
     errors.InvalidGraph,
@@ -30,7 +32,10 @@ INVALID = (
 )
 
 
-def load(payload: memoryview, schema: Schema) -> Callable[[Rows], np.ndarray]:
+def load(payload: memoryview, schema: Schema, wanted: Wanted | None = None) -> Callable[[Rows], np.ndarray]:
+    """The first output answers; of a predictor asked for probabilities, the first output of decimal numbers,
+    as classifiers put their labels first.
+    """
     data = bytes(payload)
     try:
         check(onnx.load_model_from_string(data))
@@ -38,7 +43,10 @@ def load(payload: memoryview, schema: Schema) -> Callable[[Rows], np.ndarray]:
         raise Refusal("unreadable_model") from error
     session = start_session(data)
     feed = feeder(session.get_inputs(), schema)
-    output = session.get_outputs()[0]
+    outputs = session.get_outputs()
+    output = outputs[0]
+    if wanted is not None and wanted.kind == "probability":
+        output = next((one for one in outputs if one.type in DECIMALS), output)
     if not output.type.startswith("tensor("):
         raise Refusal("wrong_output_shape", "output_type", output.type)
     return lambda rows: session.run([output.name], feed(rows))[0]

@@ -7,9 +7,10 @@ from fairness.tables import Schema
 
 from ..answers import Refusal
 from ..rows import Rows
+from ..wanted import Wanted
 
 
-def load(payload: memoryview, schema: Schema) -> Callable[[Rows], object]:
+def load(payload: memoryview, schema: Schema, wanted: Wanted | None = None) -> Callable[[Rows], object]:
     try:
         code = compile(bytes(payload).decode(), "submission.py", "exec")
     except (SyntaxError, ValueError, RecursionError) as error:

@@ -11,12 +11,15 @@ import zlib
 from collections.abc import Callable, Iterator
 
 import joblib
+import numpy as np
 from skops.io import loads
 
 from fairness.tables import Schema
 
 from ..answers import Refusal
+from ..labels import canonical
 from ..rows import Rows
+from ..wanted import Wanted
 from .skops_types import ALLOWED, TYPES
 
 SCHEMA = "schema.json"
@@ -34,7 +37,8 @@ BROKEN = (
 )
 
 
-def load(payload: memoryview, schema: Schema) -> Callable[[Rows], object]:
+def load(payload: memoryview, schema: Schema, wanted: Wanted | None = None) -> Callable[[Rows], object]:
+    """Of a predictor that is asked for probabilities, `predict_proba` where there is one, else `predict`."""
     data = bytes(payload)
     check(read_schema(data))
     try:
@@ -44,13 +48,29 @@ def load(payload: memoryview, schema: Schema) -> Callable[[Rows], object]:
     if not callable(getattr(model, "predict", None)):
         raise Refusal("no_predict")
     inputs = wanted_columns(model, schema)
+    answer = model.predict
+    if (
+        wanted is not None
+        and wanted.kind == "probability"
+        and callable(getattr(model, "predict_proba", None))
+    ):
+        answer = positive_of(model, wanted)
 
     def predict(rows: Rows) -> object:
         # A model saved with n_jobs=-1 would ask for threads, which there are none of.
         with joblib.parallel_config(backend="sequential"):
-            return model.predict(rows.to_pandas()[inputs])
+            return answer(rows.to_pandas()[inputs])
 
     return predict
+
+
+def positive_of(model: object, wanted: Wanted) -> Callable[[object], np.ndarray]:
+    """The column of `predict_proba` that stands for the positive label."""
+    names, codes = canonical(model.classes_, len(model.classes_))
+    classes = [names[code] for code in codes]
+    if wanted.positive not in classes:
+        raise Refusal("unknown_labels", "labels", ", ".join(classes[:5]), ", ".join(wanted.labels))
+    return lambda frame: model.predict_proba(frame)[:, classes.index(wanted.positive)]
 
 
 def read_schema(data: bytes) -> object:
