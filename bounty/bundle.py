@@ -1,0 +1,71 @@
+"""The repaired model as files for its organiser to take away."""
+
+from django.core.files.storage import default_storage
+
+from fairness.bundle import Bundle, Fix, Part, Task
+from fairness.bundle_file import write_bundle
+from fairness.onnx_merge import NotMergeable, merge_onnx
+
+from .models import Bounty, Submission
+from .parts import schema_of
+from .payloads import group_payload, predictor_payload
+from .repaired import life, repaired
+
+__all__ = ["NotMergeable", "bundle_of", "onnx_file", "zip_file"]
+
+
+def zip_file(bounty: Bounty) -> bytes:
+    return write_bundle(bundle_of(bounty))
+
+
+def onnx_file(bounty: Bounty) -> bytes:
+    """Raises NotMergeable with the reason, a sentence."""
+    return merge_onnx(bundle_of(bounty))
+
+
+def bundle_of(bounty: Bounty) -> Bundle:
+    """The shared list and its parts. It is dated by the last acceptance, so that it is the same each time."""
+    model = repaired(bounty)
+    overall = life(bounty)["overall"]
+    last = model.fixes[-1].finished if model.fixes else bounty.opened_at
+    return Bundle(
+        bounty=bounty.slug,
+        title=bounty.title,
+        made=last.isoformat(timespec="seconds"),
+        licence=bounty.licence,
+        schema=schema_of(bounty),
+        task=Task(
+            kind=bounty.predicts,
+            loss=bounty.loss,
+            labels=tuple(bounty.labels),
+            positive=bounty.positive_label,
+            label_column=bounty.label_column,
+            prediction_column=bounty.prediction_column,
+        ),
+        base=base_model(bounty),
+        fixes=tuple(fix_of(number, fix) for number, fix in enumerate(model.fixes, start=1)),
+        nodes=model.list.nodes,
+        errors={
+            "leaderboard_half": {"before": overall[0], "after": overall[-1]},
+            "final_half": bounty.final.get("model"),
+        },
+    )
+
+
+def base_model(bounty: Bounty) -> Part | None:
+    """The organiser's own model, where it was uploaded."""
+    if "path" not in bounty.base_model:
+        return None
+    with default_storage.open(bounty.base_model["path"]) as file:
+        return Part("onnx", file.read())
+
+
+def fix_of(number: int, fix: Submission) -> Fix:
+    group, predictor = group_payload(fix), predictor_payload(fix)
+    return Fix(
+        number=number,
+        team=fix.team.name,
+        submission=fix.pk,
+        group=Part(group.format, group.data),
+        predictor=Part(predictor.format, predictor.data),
+    )
