@@ -9,17 +9,19 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-import polars as pl
 from django.db.models import Count
 
 from common.jobs import round_up
 from fairness.ranking import round_down
+from fairness.slices import compile_rule
+from fairness.slices.coding import code_column
 
 from . import parts
 from .models import Bounty, Submission
 from .verdicts import Referee, Repaired, accepted_of
 
 FEWEST_ROWS = 10  # of a declared group, for a share of its rows to be told
+BINS = 5  # of a column of numbers, as on the page of the data
 
 
 @dataclass(frozen=True)
@@ -66,16 +68,22 @@ def nodes(bounty: Bounty) -> list[dict]:
 
 
 def rounds(bounty: Bounty, *, exact: bool) -> list[Round]:
-    model = repaired(bounty)
+    model, all_nodes = repaired(bounty), nodes(bounty)
     shown, total, before = [], 0.0, 0
     for number, (fix, version) in enumerate(zip(model.fixes, model.list.rounds, strict=True), start=1):
         total += fix.points
-        pointers = [node for node in nodes(bounty)[before:version] if node["points_to"] is not None]
+        pointers = [node for node in all_nodes[before:version] if node["points_to"] is not None]
         shown.append(
             Round(number, fix, version, tuple(pointers), round_down(total), fix.numbers if exact else None)
         )
         before = version
     return shown
+
+
+def numbers_of(bounty: Bounty) -> dict[int, int]:
+    """By id of the submission, the number of each fix in the model."""
+    fixes = bounty.submissions.filter(kind=Submission.Kind.FIX, accepted=True).order_by("id")
+    return {pk: number for number, pk in enumerate(fixes.values_list("pk", flat=True), start=1)}
 
 
 def life(bounty: Bounty) -> dict:
@@ -101,8 +109,9 @@ def life(bounty: Bounty) -> dict:
 def coverage(bounty: Bounty) -> list[dict]:
     """Shares of the leaderboard half's rows, in whole percent, that accepted groups hold once and more often.
 
-    By declared group, the whole half first, for finds and fixes apart. Where a value has few rows nothing is
-    told.
+    By declared group, the whole half first, for finds and fixes apart. Groups are the public sample's values
+    and bins, so that nothing is told of values that only hidden rows have. Where a group has few rows nothing
+    is told.
     """
     return _coverage(bounty.pk, last_accepted(bounty))
 
@@ -115,13 +124,23 @@ def _coverage(bounty_id: int, last: int) -> list[dict]:
     for submission in accepted_of(bounty):
         if submission.accepted:
             held[submission.kind] += parts.unpack(submission.masks.leaderboard, rows)
-    features = parts.part(bounty, "leaderboard").features
     shown = [covered(None, "", np.ones(rows, dtype=bool), held)]
     for column in bounty.group_columns:
-        values = features[column].cast(pl.String).fill_null("").to_numpy()
-        for value in sorted(set(values.tolist())):
-            shown.append(covered(column, value, values == value, held))
+        for value, members in declared_groups(bounty, column):
+            shown.append(covered(column, value, members, held))
     return shown
+
+
+def declared_groups(bounty: Bounty, column: str) -> list[tuple[str, np.ndarray]]:
+    """A declared column's groups as the public sample has them, and who is in them on the leaderboard half."""
+    coded = code_column(parts.sample_part(bounty).features[column], bins=BINS)
+    features, schema = parts.part(bounty, "leaderboard").features, parts.schema_of(bounty)
+    held = [compile_rule(condition, schema).mask(features) for condition in coded.conditions]
+    groups = list(zip(coded.labels, held, strict=False))
+    others = ~np.logical_or.reduce(held)
+    if others.any():
+        groups.append((coded.labels[-1] if len(coded.labels) > len(held) else "other", others))
+    return groups
 
 
 def covered(column: str | None, value: str, members: np.ndarray, held: dict[str, np.ndarray]) -> dict:
@@ -149,19 +168,20 @@ def uses(bounty: Bounty) -> list[dict]:
 
     The mean over them of the share of public rows whose answer changes when the column's values are shuffled.
     """
-    teams: dict[str, list[dict]] = {}
+    teams: dict[tuple[str, bool], list[dict]] = {}
     accepted = bounty.submissions.filter(accepted=True).order_by("id")
-    for team, used in accepted.values_list("team__name", "uses"):
+    for team, is_house, used in accepted.values_list("team__name", "team__is_house", "uses"):
         if used:
-            teams.setdefault(team, []).append(used)
+            teams.setdefault((team, is_house), []).append(used)
     names = [column["name"] for column in bounty.schema]
     return [
         {
             "team": team,
+            "is_house": is_house,
             "groups": len(used),
             "uses": {name: float(np.mean([one.get(name, 0.0) for one in used])) for name in names},
         }
-        for team, used in teams.items()
+        for (team, is_house), used in teams.items()
     ]
 
 
