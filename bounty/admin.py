@@ -5,9 +5,11 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from . import drafts, intake
-from .models import PARTS, Bounty, Check, Masks, Submission, TableUpload, Team
+from .models import PARTS, Answers, Bounty, Check, HouseTurn, Masks, Submission, TableUpload, Team
 from .parts import FEATURES, TRUTH
 
+GROUP_FIELDS = ("group_format", "group_rule", "group_file_name")
+PREDICTOR_FIELDS = ("predictor_format", "predictor_rule", "predictor_value", "predictor_file_name")
 JOB_FIELDS = ("status", "tries", "created", "started", "finished", "error", "error_detail", "log")
 
 
@@ -34,8 +36,11 @@ class BountyAdmin(admin.ModelAdmin):
     date_hierarchy = "created"
     autocomplete_fields = ("organisers",)
     changeable = ("title", "summary", "description", "licence", "source", "system", "organisers")
-    facts = ("phase", "rows_per_part", "sha256_of_parts", "created", "opened_at", "closed_at")
-    hidden = ("id", "parts", "base_model")
+    facts = (
+        *("phase", "rows_per_part", "sha256_of_parts"),
+        *("created", "opened_at", "closed_at", "finalised_at"),
+    )
+    hidden = ("id", "parts", "base_model", "final")
 
     def get_fields(self, request: HttpRequest, obj: Bounty | None = None) -> list[str]:
         return [*self.changeable, *self.get_readonly_fields(request, obj)]
@@ -119,56 +124,82 @@ class TableUploadAdmin(admin.ModelAdmin):
 
 @admin.register(Team)
 class TeamAdmin(ReadOnlyAdmin):
-    list_display = ("name", "bounty", "user", "created")
-    list_filter = ("bounty",)
+    list_display = ("name", "bounty", "user", "is_house", "created")
+    list_filter = ("is_house", "bounty")
     search_fields = ("name", "user__username", "bounty__title")
     list_select_related = ("bounty", "user")
-    fields = ("name", "bounty", "user", "created")
+    fields = ("name", "bounty", "user", "is_house", "created")
 
 
 @admin.register(Submission)
 class SubmissionAdmin(ReadOnlyAdmin):
-    list_display = ("id", "bounty", "team", "group_format", "status", "code", "points", "created", "seconds")
-    list_filter = ("status", "code", "group_format", "bounty")
-    search_fields = ("=id", "team__name", "bounty__title", "group_rule", "note", "group_file_name")
+    list_display = (
+        *("id", "bounty", "team", "kind", "group_format", "predictor_format"),
+        *("status", "code", "points", "created", "seconds"),
+    )
+    list_filter = ("kind", "status", "code", "group_format", "predictor_format", "bounty")
+    search_fields = (
+        *("=id", "team__name", "bounty__title", "note"),
+        *("group_rule", "group_file_name", "predictor_rule", "predictor_file_name"),
+    )
     list_select_related = ("bounty", "team")
     date_hierarchy = "created"
     fields = (
         "bounty",
         "team",
         "kind",
-        "group_format",
-        "group_rule",
-        "group_file_name",
+        *GROUP_FIELDS,
+        *PREDICTOR_FIELDS,
         "note",
         *JOB_FIELDS,
         "on_hidden",
         "sample_share",
+        "uses",
         "accepted",
         "code",
         "points",
         "numbers",
+        "solo_accepted",
+        "solo_points",
         "duplicate_of",
     )
 
 
 @admin.register(Check)
 class CheckAdmin(ReadOnlyAdmin):
-    list_display = ("id", "team", "group_format", "status", "created", "finished", "error")
-    list_filter = ("status", "group_format")
-    search_fields = ("=id", "team__name", "team__bounty__title", "group_rule")
+    list_display = (
+        "id",
+        "team",
+        "group_format",
+        "predictor_format",
+        "status",
+        "created",
+        "finished",
+        "error",
+    )
+    list_filter = ("status", "group_format", "predictor_format")
+    search_fields = ("=id", "team__name", "team__bounty__title", "group_rule", "predictor_rule")
     list_select_related = ("team",)
-    fields = ("team", "group_format", "group_rule", "group_file_name", *JOB_FIELDS, "result")
+    fields = ("team", *GROUP_FIELDS, *PREDICTOR_FIELDS, *JOB_FIELDS, "result")
 
 
-@admin.register(Masks)
-class MasksAdmin(ReadOnlyAdmin):
-    """That they are there, and how large. Which rows they hold is not shown."""
+@admin.register(HouseTurn)
+class HouseTurnAdmin(ReadOnlyAdmin):
+    list_display = ("id", "bounty", "method", "status", "tries", "created", "finished", "error")
+    list_filter = ("status", "method")
+    search_fields = ("=id", "bounty__title", "bounty__slug")
+    list_select_related = ("bounty",)
+    fields = ("bounty", "method", *JOB_FIELDS)
+
+
+@admin.register(Masks, Answers)
+class StoredAdmin(ReadOnlyAdmin):
+    """That they are there, and how large. Which rows they hold, or what they answer, is not shown."""
 
     list_display = ("submission", "size")
     search_fields = ("=submission__id",)
     fields = ("submission", "size")
 
     @admin.display(description="bytes")
-    def size(self, masks: Masks) -> str:
-        return f"{len(masks.leaderboard):,} + {len(masks.final):,}"
+    def size(self, stored: Masks | Answers) -> str:
+        return f"{len(stored.leaderboard):,} + {len(stored.final):,}"

@@ -27,6 +27,7 @@ from common.rest import (
 )
 
 from . import intake
+from .api_repaired import RepairedCalls
 from .entry import Group, Predictor
 from .models import Bounty, Check, Submission
 from .sample_file import CONTENT_TYPES, etag, sample_file
@@ -54,6 +55,7 @@ STATUSES = {
     "bounty_closed": status.HTTP_409_CONFLICT,
     "bounty_opened": status.HTTP_409_CONFLICT,
     "not_prepared": status.HTTP_409_CONFLICT,
+    "not_final": status.HTTP_404_NOT_FOUND,
     "fixes_not_taken": status.HTTP_409_CONFLICT,
     "idempotency_key_reused": status.HTTP_409_CONFLICT,
     "file_too_big": status.HTTP_413_REQUEST_ENTITY_TOO_LARGE,
@@ -79,6 +81,12 @@ SUBMISSION = PolymorphicProxySerializer(
     resource_type_field_name=None,
 )
 RULE = {"group_format": "rule", "group_rule": "age < 30 AND home = 'rent'"}
+CONSTANT = {"predictor_format": "constant", "predictor_value": "1"}
+CONDITION = {"predictor_format": "rule", "predictor_rule": "income > 25000"}
+FIXES = [
+    OpenApiExample("A fix by a constant", {"kind": "fix", **RULE, **CONSTANT}, request_only=True),
+    OpenApiExample("A fix by a rule", {"kind": "fix", **RULE, **CONDITION}, request_only=True),
+]
 
 
 @extend_schema_view(
@@ -89,7 +97,7 @@ RULE = {"group_format": "rule", "group_rule": "age < 30 AND home = 'rent'"}
         operation_id="bounty", summary="One bounty: rules, columns, dates, what is left of your quota"
     ),
 )
-class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
+class BountyViewSet(IntakeErrors, RepairedCalls, viewsets.ReadOnlyModelViewSet):
     statuses, daily = STATUSES, DAILY
     lookup_field = "slug"
     lookup_value_regex = "[-a-zA-Z0-9_]+"
@@ -142,7 +150,7 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
         "the `url`. Send `kind=fix` and a predictor to see what it gains on the sample.",
         request={"application/json": GroupRequest, "multipart/form-data": GroupRequest},
         responses={200: CHECK_RESULT, 202: AcceptedSerializer},
-        examples=[OpenApiExample("A rule", RULE, request_only=True)],
+        examples=[OpenApiExample("A group by a rule", RULE, request_only=True), *FIXES],
     )
     @action(detail=True, methods=["post"])
     def check(self, request, slug: str):
@@ -164,8 +172,7 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
         wanted = read(SubmissionsQuery, request.query_params)
         bounty = self.get_object()
         found = bounty.submissions.visible_to(request.user).select_related("team")
-        if "status" in wanted:
-            found = found.filter(status=wanted["status"])
+        found = found.filter(**{name: wanted[name] for name in ("status", "kind") if name in wanted})
         page = self.paginate_queryset(found)
         shown = submission_serializer(bounty, request.user)
         context = {"places": intake.queue_places(page)}
@@ -174,7 +181,9 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
     @extend_schema(
         operation_id="submit",
         summary="Submit a find or a fix",
-        description="A repeated Idempotency-Key gives the first submission back and makes no second one.",
+        description="A find is a group in which the measure is worse; a fix is a group and a predictor that "
+        "does better on it, which is run on the group's rows alone. A repeated Idempotency-Key gives the "
+        "first submission back and makes no second one.",
         parameters=[
             OpenApiParameter(
                 "Idempotency-Key", str, OpenApiParameter.HEADER, description="Yours, at most 100 characters."
@@ -182,7 +191,7 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
         ],
         request={"application/json": SubmissionRequest, "multipart/form-data": SubmissionRequest},
         responses={202: AcceptedSerializer},
-        examples=[OpenApiExample("A rule", {"kind": "find", **RULE}, request_only=True)],
+        examples=[OpenApiExample("A find by a rule", {"kind": "find", **RULE}, request_only=True), *FIXES],
     )
     @submissions.mapping.post
     def submit(self, request, slug: str):
@@ -204,9 +213,10 @@ class BountyViewSet(IntakeErrors, viewsets.ReadOnlyModelViewSet):
     @action(detail=True)
     def leaderboard(self, request, slug: str):
         asked = read(LeaderboardQuery, request.query_params)
-        rows = standings(self.get_object(), asked["track"], asked["list"])
-        table = {"half": "leaderboard", "rows": rows}
-        return Response(LeaderboardSerializer(table).data)
+        bounty = self.get_object()
+        table = {"half": "leaderboard", "rows": standings(bounty, asked["track"], asked["list"])}
+        house = set(bounty.teams.filter(is_house=True).values_list("name", flat=True))
+        return Response(LeaderboardSerializer(table, context={"house": house}).data)
 
 
 @extend_schema_view(

@@ -219,6 +219,13 @@ class SettingsForm(DetailsForm):
         help_text="Percent of all rows that verdicts are given on. What is left is the final half, which "
         "stays unread until the close.",
     )
+    min_gain = PercentField(
+        min_value=0,
+        max_value=50,
+        label="Smallest gain",
+        help_text="Percentage points by which a fix must lower the overall error to be accepted. At 0 any "
+        "proven gain counts.",
+    )
 
     class Meta(DetailsForm.Meta):
         fields = (
@@ -242,6 +249,10 @@ class SettingsForm(DetailsForm):
             "rejected_daily_cap",
             "wall_seconds",
             "allow_python",
+            "takes_fixes",
+            "min_gain",
+            "house_teams",
+            "publish_groups",
             "opens_at",
             "closes_at",
         )
@@ -254,6 +265,9 @@ class SettingsForm(DetailsForm):
             "rejected_daily_cap": "Rejected submissions a team may send in a day",
             "wall_seconds": "Time limit of a submission, in seconds",
             "allow_python": "Take Python functions",
+            "takes_fixes": "Take fixes",
+            "house_teams": "Switch on house teams",
+            "publish_groups": "Publish accepted groups at the close",
             "opens_at": "Opens",
             "closes_at": "Closes",
         }
@@ -270,6 +284,12 @@ class SettingsForm(DetailsForm):
             "wall_seconds": "For one run over the hidden rows, 1 to 120.",
             "allow_python": "They run in the same sandbox, but can do more in it than the other formats. "
             "Off is safer.",
+            "takes_fixes": "Groups with a predictor that does better on them. What holds up becomes part of "
+            "the repaired model at once, and the overall error never rises.",
+            "house_teams": "Two automatic baselines, named as such. They see the public sample alone, send "
+            "up to two fixes each when the bounty opens, and use verdicts as every team does.",
+            "publish_groups": "Everybody then reads the rules and notes of what was accepted, beside its "
+            "numbers on the final half. Files are never given away.",
             "opens_at": "In UTC. Left empty, submissions are taken from the moment you open the bounty.",
             "closes_at": "In UTC. Left empty, it stays open until you close it or all verdicts are used.",
         }
@@ -334,6 +354,13 @@ class SettingsForm(DetailsForm):
         for name, words in self.wordings.items():
             self.fields[name].label, self.fields[name].help_text = words[kind]
 
+    @property
+    def fixes_taken(self) -> str:
+        """taken, or what keeps fixes from being taken: speech or weights. The page's script has it too."""
+        if self.roles is SPEECH_ROLES:
+            return "speech"
+        return "weights" if self["weight_column"].value() else "taken"
+
     def measure_rows(self) -> list[dict]:
         return [
             {"choice": choice, "meaning": MEANINGS[choice.data["value"]]}
@@ -392,6 +419,7 @@ class SubmissionFilter(forms.Form):
 
     NOT_ACCEPTED = "not_accepted"
 
+    kind = forms.ChoiceField(required=False, choices=[("", "Finds and fixes"), *Submission.Kind.choices])
     status = forms.ChoiceField(required=False, choices=[("", "Any status"), *Status.choices])
     code = forms.ChoiceField(
         required=False,

@@ -8,14 +8,18 @@ from rest_framework import serializers
 
 from common.jobs import Job, Status
 from common.rest import ErrorSerializer, PageQuery, Strict, choice
+from fairness.ranking import Standing
 
 from . import entry, words
 from .models import NORMALISER_NAMES, PARTS, Bounty, Check, Submission
 from .parts import FEATURES, TRUTH
 from .sandbox.codes import REJECTIONS
+from .serializers_repaired import numbers_of
+from .standings import LISTS
 
 PREDICTOR_MISSING = "A fix needs a predictor: send predictor_format."
 PREDICTOR_NOT_TAKEN = "A find has no predictor. Leave these fields out, or send kind=fix."
+KIND_KEYS = Submission.Kind.values
 PREDICTOR_FIELDS = ("predictor_format", "predictor_rule", "predictor_value", "predictor_file")
 
 
@@ -24,13 +28,18 @@ PREDICTOR_FIELDS = ("predictor_format", "predictor_rule", "predictor_value", "pr
 
 class SubmissionsQuery(PageQuery):
     status = choice(*Status.values, required=False)
+    kind = choice(*KIND_KEYS, required=False)
 
 
 class LeaderboardQuery(Strict):
     def get_fields(self) -> dict:
         return {
-            "track": choice("find", "fix", default="find"),
-            "list": choice("shared", "solo", default="shared"),
+            "track": choice(*KIND_KEYS, default="find"),
+            "list": choice(
+                *LISTS,
+                default="shared",
+                help_text="`solo`: of fixes, each team's own list. Finds have none and show the shared one.",
+            ),
         }
 
 
@@ -50,7 +59,7 @@ class GroupRequest(Strict):
         required=False, allow_empty_file=True, help_text="For the other formats: the model. Multipart only."
     )
 
-    kind = choice("find", "fix", default="find")
+    kind = choice(*KIND_KEYS, default="find")
     predictor_format = serializers.CharField(
         required=False, help_text="Of a fix: one of the bounty's `predictor_formats`."
     )
@@ -89,7 +98,7 @@ class GroupRequest(Strict):
 
 
 class SubmissionRequest(GroupRequest):
-    kind = choice("find", "fix")
+    kind = choice(*KIND_KEYS)
     note = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=2000, help_text="For the organisers to read."
     )
@@ -158,6 +167,12 @@ class BountySerializer(BountyRowSerializer):
     takes_fixes = serializers.BooleanField(source="accepts_fixes", help_text="Whether kind=fix is taken.")
     predictor_formats = serializers.SerializerMethodField(help_text="Of fixes; empty where none are taken.")
     positive_label = serializers.CharField(help_text="What a rule as predictor answers where it is true.")
+    min_gain = serializers.FloatField(
+        help_text="By how much a fix must lower the overall error to be accepted, as a share of all rows."
+    )
+    publish_groups = serializers.BooleanField(
+        help_text="Whether the rules and notes of accepted groups become public with the final ranking."
+    )
     min_clusters = serializers.IntegerField(
         allow_null=True,
         help_text="Clusters (of speech: speakers) that a group and everyone else each need; null where none "
@@ -187,6 +202,8 @@ class BountySerializer(BountyRowSerializer):
             "predictor_formats",
             "positive_label",
             "min_gain",
+            "house_teams",
+            "publish_groups",
             "min_rows",
             "min_clusters",
             "alpha",
@@ -198,6 +215,7 @@ class BountySerializer(BountyRowSerializer):
             "wall_seconds",
             "opened_at",
             "closed_at",
+            "finalised_at",
             "parts",
             "sample",
             "quota",
@@ -251,6 +269,12 @@ class StandingSerializer(serializers.Serializer):
     accepted = serializers.IntegerField()
     submissions = serializers.IntegerField()
     last_accepted = serializers.DateTimeField(allow_null=True)
+    is_house = serializers.SerializerMethodField(
+        help_text="An automatic baseline, switched on by organisers."
+    )
+
+    def get_is_house(self, standing: Standing) -> bool:
+        return standing.team in self.context["house"]
 
 
 class LeaderboardSerializer(serializers.Serializer):
@@ -269,11 +293,13 @@ class VerdictSerializer(serializers.Serializer):
 
 class FullVerdictSerializer(VerdictSerializer):
     points = serializers.FloatField(help_text="Percentage points of the overall rate.")
-    numbers = serializers.SerializerMethodField(help_text="The evidence on the leaderboard half.")
+    numbers = serializers.SerializerMethodField(
+        help_text="The evidence on the leaderboard half; of a fix with `solo`, the verdict on its team's own "
+        "list."
+    )
 
     def get_numbers(self, submission: Submission) -> dict:
-        given = {"accepted", "code", "points", "duplicate_of"}
-        return {name: value for name, value in submission.numbers.items() if name not in given}
+        return numbers_of(submission.numbers)
 
 
 class JobSerializer(serializers.Serializer):
@@ -304,7 +330,7 @@ class SubmissionSerializer(JobSerializer):
 
     bounty = serializers.CharField(source="bounty.slug")
     team = serializers.CharField(source="team.name")
-    kind = serializers.CharField()
+    kind = serializers.ChoiceField(KIND_KEYS)
     queue_position = serializers.SerializerMethodField()
     verdict = serializers.SerializerMethodField()
 

@@ -42,7 +42,7 @@ STATUSES = {
     ),
 }
 # Calls that give what a worker has computed, or what an organiser has prepared.
-NEED_A_RESULT = ("/result/", "/export.csv", "/sample/")
+NEED_A_RESULT = ("/result/", "/export.csv", "/sample/", "/model/", "/groups/")
 ERROR = {
     "type": "object",
     "required": ["code", "detail", "field"],

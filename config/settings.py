@@ -234,7 +234,10 @@ SPECTACULAR_SETTINGS = {
         "config.api_schema.document_errors",
     ],
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"AuditKind": "audits.serializers.KIND_KEYS"},
+    "ENUM_NAME_OVERRIDES": {
+        "AuditKind": "audits.serializers.KIND_KEYS",
+        "SubmissionKind": "bounty.serializers.KIND_KEYS",
+    },
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 

@@ -27,7 +27,7 @@ def run_fixes(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([asdict(one) for one in judged], indent=2))
     else:
-        print("     fix  verdict               points   better    worse        p   errors     error  version")
+        print("     fix  verdict               points   better    worse        p        after  version")
         for one in judged:
             print(line(one))
     if different := [str(one.submission) for one in judged if not one.same]:
@@ -39,11 +39,10 @@ def run_fixes(options: argparse.Namespace) -> None:
 
 
 def line(one: Rejudged) -> str:
-    """A verdict, and after it the model: its errors and error on all rows, and the length of the list."""
+    """A verdict, and the model after it: its mean loss over all rows, and how many nodes the list has."""
     verdict = one.verdict
     p_value = "–" if verdict.p_value is None else f"{verdict.p_value:.2g}"
-    error = one.errors / one.rows if one.rows else 0.0
     return (
         f"{one.submission:8}  {verdict.code:20} {verdict.points:7.3f} {verdict.better:8,} {verdict.worse:8,} "
-        f"{p_value:>8} {one.errors:8,} {error:9.4%} {one.version:8}"
+        f"{p_value:>8} {verdict.after:12.6f} {one.version:8}"
     )

@@ -60,19 +60,22 @@ def read_mask(path: Path, rows: int) -> Mask:
     return mask
 
 
-def read_codes(path: Path, rows: int, labels: int) -> NDArray[np.uint16]:
-    """The answers on so many rows, as places in a list of so many labels, from a .npy file of whole numbers.
+def read_answers(path: Path, rows: int, labels: int | None) -> NDArray[Any]:
+    """The answers on so many rows from a .npy file: places in a list of so many labels, uint16[rows], or
+    where there is none numbers, float64[rows].
 
     Raises ValueError with a sentence that names the file.
     """
     try:
         array = _load(path, "answers are")
-        if array.dtype.kind not in "iu":
-            raise ValueError("answers are the places of labels, whole numbers.")
         if len(array) != rows:
             raise ValueError(f"there are {len(array)} answers for the {rows} rows of the mask.")
-        if rows and not 0 <= int(array.min()) <= int(array.max()) < labels:
-            raise ValueError(f"answers are the places of {labels} labels, from 0 on.")
+        if labels is None:
+            if array.dtype.kind != "f" or not np.isfinite(array).all():
+                raise ValueError("answers are numbers, none of them missing.")
+            return array.astype(np.float64)
+        if array.dtype.kind not in "iu" or (rows and not 0 <= array.min() <= array.max() < labels):
+            raise ValueError(f"answers are the places of {labels} labels, whole numbers from 0 on.")
     except OSError as error:
         raise ValueError(f"{path}: the file cannot be opened.") from error
     except ValueError as error:

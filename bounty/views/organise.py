@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -21,7 +21,10 @@ from ..sample import rates_by_group
 PAGE_SIZE = 50
 PART_NAMES = {"sample": "Public sample", "leaderboard": "Leaderboard half", "final": "Final half"}
 OPENED = "The bounty is open. Its data and rules are frozen."
-CLOSED = "The bounty is closed. Submissions that were sent in time are still judged."
+CLOSED = (
+    "The bounty is closed. Submissions that were sent in time are still judged; then the final half is read "
+    "and the final ranking published."
+)
 DELETED = "The draft “{title}” and its files are deleted."
 SAVED = "Saved."
 SAVED_AND_PREPARING = "Saved. The data is being prepared with these settings."
@@ -76,7 +79,11 @@ def manage(request: HttpRequest, slug: str) -> HttpResponse:
         "too_few_speakers": drafts.too_few_speakers(bounty),
         "verdicts_used": bounty.submissions.using_verdicts().count(),
         "team_count": bounty.teams.filter(submissions__isnull=False).distinct().count(),
-        "accepted_count": bounty.submissions.filter(accepted=True).count(),
+        "accepted": dict(
+            bounty.submissions.filter(accepted=True).order_by().values_list("kind", Count("id"))
+        ),
+        "is_closing": bounty.phase == "closed" and bounty.finalised_at is None,
+        "unfinished_count": bounty.submissions.unfinished().count(),
     }
     page = "_state.html" if request.htmx else "manage.html"
     return render(request, f"bounty/organise/{page}", context)
@@ -162,7 +169,7 @@ def delete(request: HttpRequest, slug: str) -> HttpResponse:
 def filtered(bounty: Bounty, form: SubmissionFilter) -> QuerySet[Submission]:
     found = bounty.submissions.select_related("team")
     wanted = form.cleaned_data if form.is_valid() else {}
-    for name in ("status", "group_format", "team"):
+    for name in ("kind", "status", "group_format", "team"):
         if wanted.get(name):
             found = found.filter(**{name: wanted[name]})
     if wanted.get("code") == SubmissionFilter.NOT_ACCEPTED:
@@ -170,7 +177,8 @@ def filtered(bounty: Bounty, form: SubmissionFilter) -> QuerySet[Submission]:
     elif wanted.get("code"):
         found = found.filter(code=wanted["code"])
     if text := wanted.get("text"):
-        places = ("group_rule", "note", "group_file_name", "team__name", "log")
+        places = ("group_rule", "predictor_rule", "note", "group_file_name", "predictor_file_name")
+        places += ("team__name", "log")
         found = found.filter(*[Q(*[(f"{place}__icontains", text) for place in places], _connector=Q.OR)])
     return found
 

@@ -1,11 +1,13 @@
-"""Find a group that a model fails and submit it, with Python's standard library alone.
+"""Find a group that a model fails, and one that a constant serves better, with Python's standard library
+alone.
 
     export FAULTLINE_TOKEN=...        # from the page "API tokens"
     python3 submit.py --url http://127.0.0.1:8000 [--bounty SLUG]
 
 It searches the public sample: every value of a text column, both sides of the quartiles of a number column,
-and every two of these together. Of the groups with enough rows it takes the one whose gap, less three
-standard errors, weighs most. What holds on the sample may fail on the hidden rows: the site decides.
+and every two of these together. Of the groups with enough rows it submits as a find the one whose gap, less
+three standard errors, weighs most, and as a fix the one in which giving everybody the same label mends most.
+What holds on the sample may fail on the hidden rows: the site decides.
 """
 
 import argparse
@@ -25,6 +27,7 @@ import urllib.request
 UNFINISHED = ("queued", "running")
 WAIT_SECONDS = 300
 FEW_VALUES = 10
+OF_NUMBERS = ("squared_error", "absolute_error", "log_loss")
 
 
 class Faultline:
@@ -113,15 +116,37 @@ def worth(group, exposed, wrong, min_rows):
     return n / (n + m) * (rate - rest - 3 * error)
 
 
-def worst_group(bounty, rows):
-    """The rule that is worth most; None where no group stands out."""
-    exposed, wrong = counts(bounty, rows)
+def groups(bounty, rows):
+    """Rules with the rows they hold: single conditions that hold enough rows, and every two of these."""
     least = bounty["min_rows"]
     single = [(rule, group) for rule, group in conditions(bounty, rows) if group.bit_count() >= least]
     pairs = ((f"{a} AND {b}", x & y) for (a, x), (b, y) in itertools.combinations(single, 2))
-    scored = ((worth(group, exposed, wrong, least), rule) for rule, group in itertools.chain(single, pairs))
-    most, rule = max(scored, key=lambda found: found[0], default=(0, None))
-    return rule if most > 0 else None
+    return [(rule, group) for rule, group in itertools.chain(single, pairs) if group.bit_count() >= least]
+
+
+def worst_group(bounty, rows, groups):
+    """The rule that is worth most as a find; None where no group stands out."""
+    exposed, wrong = counts(bounty, rows)
+    scored = ((worth(group, exposed, wrong, bounty["min_rows"]), rule) for rule, group in groups)
+    most, rule = max(scored, default=(0, None))
+    return {"kind": "find", "group_format": "rule", "group_rule": rule} if most > 0 else None
+
+
+def best_constant(bounty, rows, groups):
+    """The rule and the label for all its rows that mend most; None where the model does better everywhere."""
+    right = rows_where(row["label"] == row["prediction"] for row in rows)
+    most, fix = 0, None
+    for label in bounty["labels"]:
+        is_label = rows_where(row["label"] == label for row in rows)
+        for rule, group in groups:
+            mended = (group & is_label & ~right).bit_count()
+            broken = (group & right & ~is_label).bit_count()
+            gain = mended - broken - 3 * math.sqrt(mended + broken)
+            if gain > most:
+                predictor = {"predictor_format": "constant", "predictor_value": label}
+                fix = {"kind": "fix", "group_format": "rule", "group_rule": rule, **predictor}
+                most = gain
+    return fix
 
 
 def wait_for(site, url):
@@ -145,32 +170,46 @@ def report(submission):
         print(f"Still {submission['status']}. Run this again later: it submits nothing twice.")
 
 
+def dry_run(site, slug, body):
+    found = site.post(f"bounties/{slug}/check/", body)
+    print(f"Group: {body['group_rule']}")
+    if body["kind"] == "find":
+        print(f"  rate {found['rate']:.1%} against {found['rest_rate']:.1%}, {found['rows']} rows that count")
+        return
+    print(f"  everybody gets {body['predictor_value']}")
+    print(f"  error in the group {found['group_before']:.1%}, then {found['group_after']:.1%}")
+
+
+def submit(site, slug, body):
+    """Submit and wait. The same body gives the same key, so running this again makes no second submission."""
+    key = hashlib.sha256(json.dumps([slug, body]).encode()).hexdigest()
+    body = {**body, "note": "by submit.py"}
+    sent = site.post(f"bounties/{slug}/submissions/", body, **{"Idempotency-Key": key})
+    report(wait_for(site, sent["url"]))
+    print(f"Leaderboard of {'finds' if body['kind'] == 'find' else 'fixes'}:")
+    for row in site.get(f"bounties/{slug}/leaderboard/?track={body['kind']}")["rows"][:10]:
+        print(f"  {row['rank']:>3}  {row['points']:6.1f}  {row['team']}")
+
+
 def main(site, slug):
     if slug is None:
         slug = next((row["slug"] for row in site.bounties() if row["phase"] == "open"), None)
         if slug is None:
             sys.exit("No bounty is open.")
     bounty = site.get(f"bounties/{slug}/")
+    if bounty["measure"] in OF_NUMBERS:
+        sys.exit("This program looks for groups where answers are wrong, not where numbers are off.")
     rows = site.sample(slug)
     print(f"{bounty['title']}: {len(rows)} rows in the public sample")
-    rule = worst_group(bounty, rows)
-    if rule is None:
+    found = groups(bounty, rows)
+    bodies = [worst_group(bounty, rows, found)]
+    if bounty["takes_fixes"]:
+        bodies.append(best_constant(bounty, rows, found))
+    if not any(bodies):
         sys.exit("No group stands out on the sample. Nothing was submitted.")
-    group = {"group_format": "rule", "group_rule": rule}
-    found = site.post(f"bounties/{slug}/check/", group)
-    print(f"Group: {rule}")
-    print(f"  rate {found['rate']:.1%} against {found['rest_rate']:.1%}, {found['rows']} rows that count")
-    # The same rule gives the same key, so running this again makes no second submission.
-    key = hashlib.sha256(f"{slug} {rule}".encode()).hexdigest()
-    sent = site.post(
-        f"bounties/{slug}/submissions/",
-        {"kind": "find", **group, "note": "by submit.py"},
-        **{"Idempotency-Key": key},
-    )
-    report(wait_for(site, sent["url"]))
-    print("Leaderboard:")
-    for row in site.get(f"bounties/{slug}/leaderboard/")["rows"][:10]:
-        print(f"  {row['rank']:>3}  {row['points']:6.1f}  {row['team']}")
+    for body in filter(None, bodies):
+        dry_run(site, slug, body)
+        submit(site, slug, body)
 
 
 if __name__ == "__main__":

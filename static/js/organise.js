@@ -1,5 +1,6 @@
 // The organiser's form: the address follows the title, columns are called by the measure's words, a column with a
-// role is not shown, the parts' rows and the level of a verdict are counted while one types.
+// role is not shown, fixes are offered where they can be taken, the parts' rows and the level of a verdict are counted
+// while one types.
 (() => {
   const form = document.querySelector("form[data-organise]");
   const field = (name) => form.elements[name];
@@ -73,6 +74,11 @@
     });
   };
 
+  const showFixes = () => {
+    const taken = kind() === "speech" ? "speech" : field("weight_column").value ? "weights" : "taken";
+    for (const part of form.querySelectorAll("[data-fixes]")) part.hidden = part.dataset.fixes !== taken;
+  };
+
   const showLevel = () => {
     const level = Number(field("alpha").value) / Number(field("verdict_cap").value);
     const place = form.querySelector("[data-level]");
@@ -84,6 +90,7 @@
     showWords();
     showRoles();
     showParts();
+    showFixes();
     showLevel();
   };
   form.addEventListener("input", show);

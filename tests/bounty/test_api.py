@@ -270,7 +270,7 @@ def test_the_leaderboard_ranks_teams(caller, cast, run_worker):
         (2, "rival", 0),
     ]
     first = board["rows"][0]
-    assert set(first) == {"rank", "team", "points", "accepted", "submissions", "last_accepted"}
+    assert set(first) == {"rank", "team", "points", "accepted", "submissions", "last_accepted", "is_house"}
     assert first["points"] > 0
     assert first["points"] == round(first["points"], 1) <= Submission.objects.get(accepted=True).points
 

@@ -52,13 +52,11 @@ def change(bounty: Bounty, **values) -> None:
         ({"group_format": "onnx"}, "rule_and_file", "group_rule"),
         ({"group_format": "onnx", "group_rule": ""}, "file_missing", "group_file"),
         ({"group_format": "onnx", "group_file": "aGVsbG8="}, "invalid", "group_file"),
-        ({"kind": "fix"}, "fixes_not_taken", "kind"),
-        ({"kind": "fix", "predictor_format": "constant"}, "fixes_not_taken", "kind"),
         ({"kind": "idea"}, "invalid_choice", "kind"),
         ({"kind": {"find": 1}}, "invalid_choice", "kind"),
         ({"note": "x" * 2001}, "max_length", "note"),
         ({"group_rul": "age < 30"}, "unknown_field", "group_rul"),
-        ({"predictor_value": 1}, "unknown_field", "predictor_value"),
+        ({"predictor": 1}, "unknown_field", "predictor"),
     ],
 )
 def test_a_submission_that_cannot_be_taken(caller, changes, code, field):
@@ -305,10 +303,11 @@ def test_methods_that_a_call_does_not_have(caller, method, path):
     [
         ("bounties/lending/sample/?as=xlsx", "invalid_choice", "as"),
         ("bounties/lending/sample/?part=final", "unknown_field", "part"),
-        ("bounties/lending/leaderboard/?track=fix", "invalid_choice", "track"),
-        ("bounties/lending/leaderboard/?list=solo", "invalid_choice", "list"),
+        ("bounties/lending/leaderboard/?track=idea", "invalid_choice", "track"),
+        ("bounties/lending/leaderboard/?list=mine", "invalid_choice", "list"),
         ("bounties/lending/leaderboard/?half=final", "unknown_field", "half"),
         ("bounties/lending/submissions/?status=done", "invalid_choice", "status"),
+        ("bounties/lending/submissions/?kind=idea", "invalid_choice", "kind"),
         ("bounties/lending/submissions/?team=rival", "unknown_field", "team"),
         ("bounties/?page_size=0", "min_value", "page_size"),
         ("bounties/?page_size=9999", "max_value", "page_size"),

@@ -52,21 +52,30 @@ def run_example(url: str, token: str, meanwhile) -> tuple[int, str]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_example_finds_a_group_and_follows_it_to_its_verdict(
+def test_the_example_sends_a_find_and_a_fix_and_follows_them_to_their_verdicts(
     live_server, failing_bounty, cast, run_worker
 ):
     token = ApiToken.objects.create(cast.participant, name="example")[1]
     code, output = run_example(live_server.url, token, run_worker)
     assert code == 0, output
-    assert "Verdict: accepted" in output
-    assert re.search(r"1 +\d+\.\d  participant", output)
-    find = Submission.objects.get()
-    assert f"Group: {find.group_rule}" in output
-    assert '"age"' in find.group_rule or '"home"' in find.group_rule
+    assert output.count("Verdict: accepted") == 2
+    assert len(re.findall(r"1 +\d+\.\d  participant", output)) == 2
+    find, fix = Submission.objects.order_by("id")
+    assert (find.kind, fix.kind, fix.predictor_format, fix.predictor_value) == (
+        "find",
+        "fix",
+        "constant",
+        "1",
+    )
+    for sent in (find, fix):
+        assert f"Group: {sent.group_rule}" in output
+        assert '"age"' in sent.group_rule or '"home"' in sent.group_rule
+    before, after = re.search(r"error in the group ([\d.]+)%, then ([\d.]+)%", output).groups()
+    assert float(after) < float(before) / 2
 
     code, again = run_example(live_server.url, token, run_worker)
     assert code == 0, again
-    assert Submission.objects.count() == 1
+    assert Submission.objects.count() == 2
 
     code, output = run_example(live_server.url, "nonsense", run_worker)
     assert code == 1
@@ -103,7 +112,7 @@ def operations(schema: dict) -> dict[tuple[str, str], dict]:
 
 def test_every_call_is_described_with_its_errors(schema):
     found = operations(schema)
-    assert len(found) == 16
+    assert len(found) == 20
     for (method, path), operation in found.items():
         assert operation["summary"], path
         statuses = {"401", "429"} | ({"404"} if "{" in path else set())
@@ -122,7 +131,7 @@ def test_only_public_calls_may_go_without_a_token(schema):
         operation["operationId"] for operation in operations(schema).values() if {} in operation["security"]
     }
     assert open_to_all == {
-        *("bounties", "bounty", "sample", "leaderboard"),
+        *("bounties", "bounty", "sample", "leaderboard", "model", "groups", "guard", "final"),
         *("audits", "audit", "audit_result", "audit_export"),
     }
 

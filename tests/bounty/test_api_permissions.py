@@ -34,13 +34,17 @@ def statuses(callers, call) -> tuple[int, ...]:
         "bounties/lending/",
         "bounties/lending/sample/",
         "bounties/lending/leaderboard/",
+        "bounties/lending/leaderboard/?track=fix&list=solo",
+        "bounties/lending/model/",
+        "bounties/lending/groups/",
+        "bounties/lending/guard/",
     ],
 )
 def test_an_opened_bounty_is_everybodys_to_read(callers, path):
     assert statuses(callers, lambda caller: caller.get(path)) == (200,) * 6
 
 
-@pytest.mark.parametrize("path", ["", "leaderboard/"])
+@pytest.mark.parametrize("path", ["", "leaderboard/", "guard/"])
 def test_a_draft_is_there_for_its_organisers_and_staff_alone(callers, cast, path):
     draft(cast.owner, "secret")
     expected = (404, 404, 404, 404, 200, 200)
@@ -53,7 +57,9 @@ def test_a_draft_is_there_for_its_organisers_and_staff_alone(callers, cast, path
 def test_a_draft_takes_nothing_and_tells_outsiders_nothing(callers, cast):
     draft(cast.owner, "secret")
     expected = (404, 404, 404, 404, 409, 409)
-    assert statuses(callers, lambda caller: caller.get("bounties/secret/sample/")) == expected
+    for name in ("sample", "model", "groups"):
+        assert statuses(callers, lambda caller, name=name: caller.get(f"bounties/secret/{name}/")) == expected
+    assert statuses(callers, lambda caller: caller.get("bounties/secret/final/")) == (404,) * 6
     assert statuses(callers, lambda caller: caller.get("bounties/secret/submissions/")) == (
         *(401, 404, 404, 404),
         *(200, 200),
@@ -125,7 +131,11 @@ TEAM_SEES = {
     "created",
     "finished",
 }
-ORGANISERS_SEE = {"group_format", "group_rule", "group_file_name", "note", "duplicate_of", "log"}
+ORGANISERS_SEE = {
+    *("group_format", "group_rule", "group_file_name"),
+    *("predictor_format", "predictor_rule", "predictor_value", "predictor_file_name"),
+    *("note", "duplicate_of", "log"),
+}
 
 
 def test_numbers_are_the_organisers_until_the_bounty_closes(callers, run_worker, open_bounty):

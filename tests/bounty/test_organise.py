@@ -36,6 +36,9 @@ def settings_of(bounty: Bounty, **changes) -> dict:
         "daily_cap": "20",
         "rejected_daily_cap": "30",
         "wall_seconds": "10",
+        "takes_fixes": "on",
+        "min_gain": "0",
+        "publish_groups": "on",
     } | changes
 
 
@@ -138,6 +141,9 @@ def test_a_second_bounty_of_the_same_title_gets_an_address_of_its_own(owner):
         ({"sample_share": "0"}, "sample_share"),
         ({"team_cap": "201"}, "team_cap"),
         ({"alpha": "0.5"}, "alpha"),
+        ({"min_gain": ""}, "min_gain"),
+        ({"min_gain": "-1"}, "min_gain"),
+        ({"min_gain": "51"}, "min_gain"),
         ({"opens_at": "2030-02-01T10:00", "closes_at": "2030-01-01T10:00"}, "closes_at"),
     ],
 )

@@ -9,6 +9,7 @@ import pytest
 
 from fairness.cli import BAD_INPUT, main
 from fairness.fixes import judge_fix
+from fairness.losses import scale_of, scaled, worst_case
 from fairness.pointer_list import PointerList
 
 LABELS = ["<=50K", ">50K"]
@@ -20,6 +21,17 @@ Y_BASE = np.where((PLACES < 300) | (PLACES % 9 == 4), 1 - Y_TRUE, Y_TRUE).astype
 # The second fix does better as a whole and worse where the first one was right, so the first is repaired.
 GROUPS = {7: PLACES < 300, 8: PLACES >= 250, 12: PLACES < 20, 13: PLACES < 300}
 ANSWERS = {7: Y_TRUE, 8: np.where(PLACES < 290, 1 - Y_TRUE, Y_TRUE), 12: Y_TRUE, 13: Y_TRUE}
+SETTINGS = {
+    "loss": "zero_one",
+    "labels": LABELS,
+    "unit": 1.0,
+    "low": 0.0,
+    "high": 1.0,
+    "level": 0.05 / 100,
+    "min_gain": 0.0,
+    "min_rows": 30,
+    "min_clusters": 20,
+}
 CODES = ["accepted", "accepted", "too_little_exposure", "nothing_new"]
 
 
@@ -45,8 +57,7 @@ def folder(tmp_path):
     for number, group in GROUPS.items():
         np.save(tmp_path / f"{number:08d}-mask.npy", group)
         np.save(tmp_path / f"{number:08d}-answers.npy", ANSWERS[number][group].astype(np.uint16))
-    settings = {"labels": LABELS, "level": 0.05 / 100, "min_gain": 0.0, "min_rows": 30, "min_clusters": 20}
-    (tmp_path / "fixes.json").write_text(json.dumps(settings | {"fixes": judged()}))
+    (tmp_path / "fixes.json").write_text(json.dumps(SETTINGS | {"fixes": judged()}))
     return tmp_path
 
 
@@ -63,7 +74,7 @@ def test_verdicts_and_totals_come_out_as_stored(folder, capsys):
         [str(number), code] for number, code in zip(GROUPS, CODES, strict=True)
     ]
     # Right on the first 250 rows, repaired on the 50 it had won, right on all others.
-    assert [row[-3] for row in rows] == ["189", "0", "0", "0"]
+    assert [row[-2] for row in rows] == ["0.094500", "0.000000", "0.000000", "0.000000"]
     assert [row[-1] for row in rows] == ["1", "3", "3", "3"]
     assert printed.splitlines()[-1] == "All 4 verdicts are the stored ones, to the last digit."
 
@@ -110,12 +121,39 @@ def test_clusters_and_the_smallest_gain_are_judged_by(folder, capsys):
     assert json.loads(capsys.readouterr().out)[0]["verdict"]["code"] == "accepted"
 
 
+def test_numbers_are_judged_in_their_unit_and_by_their_worst_case(tmp_path, capsys):
+    random = np.random.default_rng(5)
+    label, group = random.normal(20, 4, ROWS), PLACES < 600
+    prediction = label + random.normal(0, 2, ROWS)
+    answers = label[group] + random.normal(0, 0.1, 600)
+    unit, low, high = 16.0, float(label.min()), float(label.max())
+    before, after = ((label - y) ** 2 / unit for y in (prediction, np.r_[answers, prediction[600:]]))
+    scale = scale_of("squared", before)
+    worst = worst_case("squared", prediction[group], answers, low, high) / unit
+    model, differs = PointerList.start(scaled(before, scale)), np.ones(600, dtype=bool)
+    verdict, _ = judge_fix(
+        model, group, scaled(after[group], scale), differs, 0.05 / 100, scale=scale, worst=worst
+    )
+    assert verdict.accepted and verdict.test == "stake"
+    pl.DataFrame({"label": label, "prediction": prediction}).write_parquet(tmp_path / "truth.parquet")
+    np.save(tmp_path / "00000001-mask.npy", group)
+    np.save(tmp_path / "00000001-answers.npy", answers)
+    facts = {"loss": "squared", "labels": [], "unit": unit, "low": low, "high": high}
+    fixes = [{"submission": 1, "verdict": asdict(verdict)}]
+    (tmp_path / "fixes.json").write_text(json.dumps(SETTINGS | facts | {"fixes": fixes}))
+    assert main(["fixes", str(tmp_path)]) == 0
+    assert "All 1 verdicts are the stored ones" in capsys.readouterr().out
+    np.save(tmp_path / "00000001-answers.npy", np.full(600, np.nan))
+    assert main(["fixes", str(tmp_path)]) == BAD_INPUT
+    assert "answers are numbers, none of them missing" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("00000007-answers.npy", np.zeros(300), "answers.npy: answers are the places of labels"),
+        ("00000007-answers.npy", np.zeros(300), "answers.npy: answers are the places of 2 labels"),
         ("00000007-answers.npy", np.zeros(3, int), "there are 3 answers for the 300 rows"),
-        ("00000007-answers.npy", np.full(300, 2), "answers are the places of 2 labels, from 0 on"),
+        ("00000007-answers.npy", np.full(300, 2), "places of 2 labels, whole numbers from 0 on"),
         ("00000007-answers.npy", np.full(300, -1), "from 0 on"),
         ("00000007-answers.npy", np.zeros((300, 1), int), "answers are one column"),
         ("00000007-mask.npy", np.zeros(3, bool), "the mask has 3 rows"),
@@ -123,7 +161,7 @@ def test_clusters_and_the_smallest_gain_are_judged_by(folder, capsys):
         ("00000007-mask.npy", b"no array", "this is no NumPy file"),
         ("fixes.json", b"{", "fixes.json: this is no JSON file"),
         ("fixes.json", b"[]", "one JSON object"),
-        ("fixes.json", b'{"labels": ["0", "1"]}', "“level” is missing"),
+        ("fixes.json", b'{"loss": "zero_one"}', "“labels” is missing"),
         ("truth.parquet", b"nothing", "truth.parquet: "),
     ],
 )
@@ -150,6 +188,7 @@ def test_a_missing_file_is_named(folder, capsys, name):
         ({"labels": ["<=50K", "more"]}, "row 1 of column label is none of the labels: >50K"),
         ({"level": "low"}, "“level” is missing, or is no float"),
         ({"min_rows": True}, "“min_rows”"),
+        ({"loss": "hinge"}, "“loss” is one of zero_one, squared"),
         ({"level": 2.0}, "between 0 and 1"),
         ({"fixes": [{"submission": "../7", "verdict": {}}]}, "the number of its submission"),
     ],

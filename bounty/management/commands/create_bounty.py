@@ -1,7 +1,7 @@
 """manage.py create_bounty TABLE --title T --label COLUMN --prediction COLUMN --organiser USER [--open]"""
 
 import time
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,6 +24,20 @@ NOT_DONE = (
 )
 FAILED = "Preparing the data failed on our side; see the log. The draft is kept: {slug}."
 REFUSED = "{detail} The draft is kept: {slug}."
+
+GAIN_POINTS = "it is a number of percentage points from 0 to 50"
+
+
+def share_of_points(text: str) -> float:
+    """Percentage points as a share of 1."""
+    try:
+        points = float(text)
+    except ValueError as error:
+        raise ArgumentTypeError(GAIN_POINTS) from error
+    if not 0 <= points <= 50:
+        raise ArgumentTypeError(GAIN_POINTS)
+    return round(points / 100, 6)
+
 
 # Options that are settings of the bounty by another name or the same one: (option, setting, keywords).
 OPTIONS = (
@@ -61,6 +75,22 @@ OPTIONS = (
     ("rejected-daily-cap", "rejected_daily_cap", {"type": int}),
     ("wall-seconds", "wall_seconds", {"type": int}),
     ("allow-python", "allow_python", {"action": "store_true"}),
+    ("finds-only", "takes_fixes", {"action": "store_false", "help": "take no fixes"}),
+    (
+        "min-gain",
+        "min_gain",
+        {
+            "type": share_of_points,
+            "metavar": "POINTS",
+            "help": "percentage points a fix must gain at least",
+        },
+    ),
+    ("house-teams", "house_teams", {"action": "store_true", "help": "two automatic baselines"}),
+    (
+        "keep-groups",
+        "publish_groups",
+        {"action": "store_false", "help": "do not publish accepted groups at the close"},
+    ),
     ("opens-at", "opens_at", {"type": datetime.fromisoformat, "metavar": "TIME", "help": "UTC if not said"}),
     ("closes-at", "closes_at", {"type": datetime.fromisoformat, "metavar": "TIME"}),
 )
