@@ -105,7 +105,7 @@ def run_models(
     if not job.predictor_format:
         return judge_group(sandbox, group.format, group.data, sample, hidden, wall_seconds=wall)
     predictor = predictor_payload(job)
-    wanted = Wanted("label", tuple(bounty.labels), bounty.positive_label)
+    wanted = Wanted(bounty.predicts, tuple(bounty.labels), bounty.positive_label)
     return judge_fix(sandbox, group, predictor, wanted, sample, hidden, wall_seconds=wall)
 
 

@@ -65,7 +65,8 @@ def describe_fix(bounty: Bounty, mask: np.ndarray, answers: np.ndarray) -> dict:
     before, after = answered.base_losses[mask], answered.losses(answers, mask)
     drops = np.zeros(len(mask))
     drops[mask] = before - after
-    low, high = (float(end) if np.isfinite(end) else None for end in gain_interval(drops, answered.clusters))
+    interval = gain_interval(drops, answered.clusters)
+    low, high = (float(end) if np.isfinite(end) else None for end in (interval.low, interval.high))
     rows = int(mask.sum())
     constant = answered.constant(mask) if rows else None
     constants = None if constant is None else answered.losses(np.full(rows, constant), mask)

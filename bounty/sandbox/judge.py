@@ -12,6 +12,7 @@ from .table import FeatureTable
 from .wanted import Wanted
 
 MIN_BATCHES, MAX_BATCHES = 3, 8
+NUMBERS_AGREE = 1e-5  # as far as float32 does
 # Of the public sample, rows that a group's use of columns is measured on, and most with their shuffled
 # copies.
 USE_ROWS, USE_TABLE_ROWS = 400, 20_000
@@ -146,9 +147,8 @@ def run_everywhere(
     first = run(sample)
     check(first)
     shuffled = run_in_batches(lambda: run_shuffled(sample))
-    if (first.values != shuffled.values).any():
-        again = run(sample)
-        code = "depends_on_other_rows" if (first.values == again.values).all() else "not_deterministic"
+    if differ(first, shuffled):
+        code = "not_deterministic" if differ(first, run(sample)) else "depends_on_other_rows"
         raise Rejected(code, log=first.log)
     if not len(hidden):
         empty = Output(first.values[:0], 0.0, "")
@@ -159,9 +159,16 @@ def run_everywhere(
         raise Rejected(
             "failed_on_hidden_rows", log=f"{rejection.code}\n{rejection.log}", on_hidden=True
         ) from rejection
-    if (outputs[0].values != outputs[1].values).any():
+    if differ(*outputs):
         raise Rejected("depends_on_other_rows", log=outputs[0].log, on_hidden=True)
     return [first, shuffled, *outputs]
+
+
+def differ(one: Output, other: Output) -> bool:
+    """Of labels any difference; of numbers more than the last digits, which the size of a batch may change."""
+    if one.values.dtype.kind == "f":
+        return not np.allclose(one.values, other.values, rtol=NUMBERS_AGREE, atol=0)
+    return bool((one.values != other.values).any())
 
 
 def check_size(output: Output) -> None:
