@@ -165,7 +165,7 @@ def run_everywhere(
 
 
 def differ(one: Output, other: Output) -> bool:
-    """Of labels any difference; of numbers more than the last digits, which the size of a batch may change."""
+    """Of labels any difference; of numbers more than the last digits, which a batch's size may change."""
     if one.values.dtype.kind == "f":
         return not np.allclose(one.values, other.values, rtol=NUMBERS_AGREE, atol=0)
     return bool((one.values != other.values).any())
