@@ -27,6 +27,7 @@ from common.rest import (
 )
 
 from . import intake
+from .api_bundle import BundleCalls
 from .api_repaired import RepairedCalls
 from .entry import Group, Predictor
 from .models import Bounty, Check, Submission
@@ -55,6 +56,7 @@ STATUSES = {
     "bounty_closed": status.HTTP_409_CONFLICT,
     "bounty_opened": status.HTTP_409_CONFLICT,
     "not_prepared": status.HTTP_409_CONFLICT,
+    "not_mergeable": status.HTTP_409_CONFLICT,
     "not_final": status.HTTP_404_NOT_FOUND,
     "fixes_not_taken": status.HTTP_409_CONFLICT,
     "idempotency_key_reused": status.HTTP_409_CONFLICT,
@@ -97,7 +99,7 @@ FIXES = [
         operation_id="bounty", summary="One bounty: rules, columns, dates, what is left of your quota"
     ),
 )
-class BountyViewSet(IntakeErrors, RepairedCalls, viewsets.ReadOnlyModelViewSet):
+class BountyViewSet(BundleCalls, IntakeErrors, RepairedCalls, viewsets.ReadOnlyModelViewSet):
     statuses, daily = STATUSES, DAILY
     lookup_field = "slug"
     lookup_value_regex = "[-a-zA-Z0-9_]+"

@@ -11,7 +11,10 @@ from .parts import schema_of
 from .payloads import group_payload, predictor_payload
 from .repaired import life, repaired
 
-__all__ = ["NotMergeable", "bundle_of", "onnx_file", "zip_file"]
+__all__ = ["NOT_REPAIRED", "ONNX", "ZIP", "NotMergeable", "bundle_of", "onnx_file", "zip_file"]
+
+ZIP, ONNX = "application/zip", "application/octet-stream"
+NOT_REPAIRED = "This bounty takes finds only, so its model is not repaired."
 
 
 def zip_file(bounty: Bounty) -> bytes:

@@ -6,12 +6,12 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseForm
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
-from .. import drafts
+from .. import bundle, drafts
 from ..csv_export import submission_lines
 from ..forms import NewBountyForm, SettingsForm, SubmissionFilter, TableForm, TextsForm
 from ..intake import IntakeError
@@ -205,6 +205,22 @@ def all_submissions_csv(request: HttpRequest, slug: str) -> HttpResponse:
     return response
 
 
+@login_required
+def download(request: HttpRequest, slug: str, ending: str) -> HttpResponse:
+    """The repaired model: a bundle, or one ONNX file where its parts allow."""
+    bounty = own_bounty(request, slug)
+    if ending not in ("zip", "onnx") or bounty.opened_at is None or not bounty.accepts_fixes:
+        raise Http404
+    try:
+        data = bundle.zip_file(bounty) if ending == "zip" else bundle.onnx_file(bounty)
+    except bundle.NotMergeable as error:
+        messages.error(request, str(error))
+        return redirect("bounty:manage", bounty.slug)
+    response = HttpResponse(data, bundle.ZIP if ending == "zip" else bundle.ONNX)
+    response["Content-Disposition"] = f'attachment; filename="{bounty.slug}-repaired.{ending}"'
+    return response
+
+
 urlpatterns = [
     path("bounties/new/", new, name="new"),
     path("bounties/<slug:slug>/manage/", manage, name="manage"),
@@ -214,5 +230,6 @@ urlpatterns = [
     path("bounties/<slug:slug>/manage/close/", close, name="close"),
     path("bounties/<slug:slug>/manage/delete/", delete, name="delete"),
     path("bounties/<slug:slug>/manage/submissions/", all_submissions, name="all_submissions"),
+    path("bounties/<slug:slug>/manage/repaired.<str:ending>", download, name="download_model"),
     path("bounties/<slug:slug>/manage/submissions.csv", all_submissions_csv, name="all_submissions_csv"),
 ]
