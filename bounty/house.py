@@ -6,6 +6,7 @@ They see what every participant sees, the public sample, and enter by the same d
 from django.contrib.auth import get_user_model
 
 from common.intake import IntakeError
+from common.jobs import UNFINISHED
 from fairness.house import Proposal, propose_costs, propose_slices
 
 from .entry import Group, Predictor, enter
@@ -22,11 +23,16 @@ NOTES = {
 
 
 def make_turns() -> None:
-    """One turn for each method in every open bounty that wants them."""
-    for bounty in Bounty.objects.taking_submissions().filter(house_teams=True, house_turns__isnull=True):
-        if bounty.accepts_fixes:
-            turns = [HouseTurn(bounty=bounty, method=method) for method in HouseTurn.Method]
-            HouseTurn.objects.bulk_create(turns, ignore_conflicts=True)
+    """The next turn in every open bounty that wants house teams.
+
+    One after the other, so that two workers enter their submissions in the same order as one.
+    """
+    busy = HouseTurn.objects.filter(status__in=UNFINISHED).values("bounty")
+    for bounty in Bounty.objects.taking_submissions().filter(house_teams=True).exclude(pk__in=busy):
+        had = set(bounty.house_turns.values_list("method", flat=True))
+        method = next((method for method in HouseTurn.Method if method not in had), None)
+        if method is not None and bounty.accepts_fixes:
+            HouseTurn.objects.bulk_create([HouseTurn(bounty=bounty, method=method)], ignore_conflicts=True)
 
 
 def play(turn: HouseTurn) -> int:
