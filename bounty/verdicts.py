@@ -103,7 +103,7 @@ class Referee:
         return {
             "accepted": verdict.accepted,
             "code": verdict.code,
-            "points": verdict.points,
+            "points": float(verdict.points),
             "numbers": asdict(verdict),
             "duplicate_of_id": nearest,
         }
