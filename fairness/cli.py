@@ -9,6 +9,7 @@ from pathlib import Path
 
 from fairness.cli_audit import add_audit
 from fairness.cli_fixes import add_fixes
+from fairness.cli_predict import add_merge, add_predict
 from fairness.columns import shown
 from fairness.normalise import NORMALISERS
 from fairness.rates import MEASURES
@@ -97,6 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     add_audit(commands.add_parser("audit", help="audit a file: error rates by group, as the site does"))
     _add_rescore(commands.add_parser("rescore", help="give the verdict on a stored mask again"))
     add_fixes(commands.add_parser("fixes", help="give the verdicts on a bounty's fixes again"))
+    add_predict(commands.add_parser("predict", help="run a repaired model on rows"))
+    add_merge(commands.add_parser("merge", help="write a repaired model as one ONNX file"))
     _add_slices(commands.add_parser("slices", help="search a table for the slices where a model does worst"))
     return parser
 
