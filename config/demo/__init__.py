@@ -1,1 +1,1 @@
-"""The demo: two bounties on real data, and the people who take part in them."""
+"""The demo: bounties and audits on real data, and the people who take part in them."""

@@ -1,9 +1,11 @@
-"""What both demo bounties share: a model fitted on rows that are in neither sample nor hidden set."""
+"""What demo bounties share: a model fitted on rows that are in neither sample nor hidden set."""
 
 import io
 from dataclasses import dataclass
 
 import pandas as pd
+from skl2onnx import to_onnx
+from skl2onnx.common.data_types import FloatTensorType
 from sklearn.model_selection import GroupShuffleSplit
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
@@ -39,14 +41,25 @@ class Audited:
         return buffer.getvalue()
 
 
-def audit(model: Pipeline, frame: pd.DataFrame, inputs: list[str], label: str, prediction: str) -> Audited:
-    """Fit on a fifth of the rows, predict the others. Rows alike in all features stay on one side."""
+def draw(frame: pd.DataFrame, label: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A fifth of the rows to fit a model on, and the others. Rows alike in all features stay on one side."""
     alike = frame.drop(columns=label).groupby(list(frame.columns.drop(label)), dropna=False).ngroup()
     split = GroupShuffleSplit(n_splits=1, train_size=TRAIN_SHARE, random_state=RANDOM_STATE)
-    train, rest = next(split.split(frame, groups=alike))
+    drawn, others = next(split.split(frame, groups=alike))
+    return frame.iloc[drawn].reset_index(drop=True), frame.iloc[others].reset_index(drop=True)
+
+
+def audit(
+    model: Pipeline, known: pd.DataFrame, unseen: pd.DataFrame, inputs: list[str], label: str, prediction: str
+) -> Audited:
+    """Fit on the known rows, predict the unseen ones."""
     # Boosting's threads wait for one another: on a busy machine that takes many times as long as one alone.
     with threadpool_limits(1):
-        model.fit(frame[inputs].iloc[train], frame[label].iloc[train])
-    unseen = frame.iloc[rest].reset_index(drop=True)
-    unseen[prediction] = model.predict(unseen[inputs])
-    return Audited(unseen, len(train))
+        model.fit(known[inputs], known[label])
+    return Audited(unseen.assign(**{prediction: model.predict(unseen[inputs])}), len(known))
+
+
+def to_onnx_file(model: Pipeline, inputs: list[str]) -> bytes:
+    """A classifier of number columns as an ONNX file: one input a column, the label as first output."""
+    types = [(name, FloatTensorType([None, 1])) for name in inputs]
+    return to_onnx(model, initial_types=types, options={id(model[-1]): {"zipmap": False}}).SerializeToString()

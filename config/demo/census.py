@@ -9,13 +9,18 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OrdinalEncoder
 
-from .audited import LEADERBOARD_SHARE, RANDOM_STATE, SAMPLE_SHARE, DemoBounty, audit
+from .audited import LEADERBOARD_SHARE, RANDOM_STATE, SAMPLE_SHARE, DemoBounty, audit, draw
 
 DESCRIPTION = Path(__file__).with_suffix(".md")
-SLUG = "census-income"
+SLUG = SYSTEM = "census-income"
+LICENCE = "CC BY 4.0; package xai: MIT"
+SOURCE = (
+    "Adult (Census Income), Becker and Kohavi 1996, UCI Machine Learning Repository, "
+    "doi 10.24432/C5XW20, file census.csv of the Python package xai 0.3.0"
+)
 LABEL, PREDICTION = "income", "predicted_income"
 NUMBERS = ["age", "education_num", "capital_gain", "capital_loss", "hours_per_week"]
-TEXTS = ["workclass", "occupation", "marital_status"]
+TEXTS = ["workclass", "occupation"]
 GROUPS = ["sex", "race"]
 # Columns that say who people are. With all inputs of the model anyone could tell whom it turns down, and that
 # group holds every false rejection there is.
@@ -39,7 +44,7 @@ def load() -> pd.DataFrame:
     path = Path(spec.origin).parent / "data" / "census.csv"
     frame = pd.read_csv(path, index_col=0, skipinitialspace=True).rename(columns=ORIGINAL_NAMES)
     frame[["workclass", "occupation"]] = frame[["workclass", "occupation"]].replace("?", "unknown")
-    return frame[[*NUMBERS, *TEXTS, "relationship", *GROUPS, LABEL]]
+    return frame[[*NUMBERS, *TEXTS, "marital_status", "relationship", *GROUPS, LABEL]]
 
 
 def build() -> DemoBounty:
@@ -50,8 +55,8 @@ def build() -> DemoBounty:
         ),
         HistGradientBoostingClassifier(random_state=RANDOM_STATE),
     )
-    inputs = [*NUMBERS, *TEXTS]
-    audited = audit(model, load(), inputs, LABEL, PREDICTION)
+    drawn, unseen = draw(load(), LABEL)
+    audited = audit(model, drawn[drawn["sex"] == "Male"], unseen, [*NUMBERS, *TEXTS], LABEL, PREDICTION)
     return DemoBounty(
         slug=SLUG,
         table=audited.csv,
@@ -60,10 +65,9 @@ def build() -> DemoBounty:
             "title": "Census income",
             "summary": "A model guesses who earns more than $50,000. Whose good income does it overlook?",
             "description": DESCRIPTION.read_text().replace("TRAIN_ROWS", f"{audited.train_rows:,}"),
-            "licence": "CC BY 4.0; package xai: MIT",
-            "source": "Adult (Census Income), Becker and Kohavi 1996, UCI Machine Learning Repository, "
-            "doi 10.24432/C5XW20, file census.csv of the Python package xai 0.3.0",
-            "system": "census-income",
+            "licence": LICENCE,
+            "source": SOURCE,
+            "system": SYSTEM,
             "measure": "false_rejection",
             "favourable_label": ">50K",
             "label_column": LABEL,

@@ -25,13 +25,16 @@ class Client:
     def download(self, path: str) -> bytes:
         return self.call(path)
 
-    def submit(self, slug: str, group_format: str, group: str | bytes, note: str, key: str) -> dict:
-        fields = {"kind": "find", "group_format": group_format, "note": note}
+    def submit(self, slug: str, parts: dict[str, tuple[str, str | bytes]], note: str, key: str) -> dict:
+        """Formats and contents of a group and, for a fix, of a predictor."""
+        fields = {"kind": "fix" if "predictor" in parts else "find", "note": note}
         files = {}
-        if isinstance(group, bytes):
-            files["group_file"] = (f"group.{group_format}", group)
-        else:
-            fields["group_rule"] = group
+        for part, (form, content) in parts.items():
+            fields[f"{part}_format"] = form
+            if isinstance(content, bytes):
+                files[f"{part}_file"] = (f"{part}.{form}", content)
+            else:
+                fields[f"{part}_value" if form == "constant" else f"{part}_rule"] = content
         body, content_type = multipart(fields, files)
         headers = {"Content-Type": content_type, "Idempotency-Key": key}
         return json.loads(self.call(f"bounties/{slug}/submissions/", body, headers))

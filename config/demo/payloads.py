@@ -1,60 +1,49 @@
-"""The files participants submit: two fitted to the public sample, three meant to do harm or to cheat."""
+"""The files participants submit to do harm, to cheat, or by mistake."""
 
 import os
+from collections.abc import Callable, Sequence
 
 import skops.io
-from onnx import TensorProto, helper
-from skl2onnx import to_onnx
-from skl2onnx.common.data_types import FloatTensorType, StringTensorType
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
+from onnx import NodeProto, TensorProto, helper
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
 
-from .audited import RANDOM_STATE
-from .sample import MIN_ROWS, Sample
+from .learned import fit, onnx_file, tree
+from .sample import Sample
 
 OPSET, IR_VERSION = 17, 9
 
 
-def onnx_tree(sample: Sample) -> bytes:
-    """A decision tree that learned where the model errs: 1 in leaves where it errs more often than not."""
-    tree = DecisionTreeClassifier(max_depth=3, min_samples_leaf=MIN_ROWS, random_state=RANDOM_STATE)
-    pipeline = fit(sample, SimpleImputer(strategy="median"), tree)
-    inputs = [
-        (name, StringTensorType([None, 1]) if name in sample.texts else FloatTensorType([None, 1]))
-        for name in sample.features.columns
-    ]
-    model = to_onnx(pipeline, initial_types=inputs, options={id(tree): {"zipmap": False}})
-    return model.SerializeToString()
-
-
-def skops_pipeline(sample: Sample) -> bytes:
-    """Logistic regression on the same question."""
-    prepare = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
-    return skops.io.dumps(fit(sample, prepare, LogisticRegression()))
-
-
-def fit(sample: Sample, numbers: object, classifier: object) -> Pipeline:
-    prepare = make_column_transformer(
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), sample.texts),
-        (numbers, sample.numbers),
-    )
-    frame, wrong = sample.to_learn_from()
-    return make_pipeline(prepare, classifier).fit(frame, wrong.astype(int))
-
-
-def above_mean(sample: Sample) -> bytes:
+def group_above_mean(sample: Sample) -> bytes:
     """Rows above the mean of whichever rows come along: not a property of a person."""
     column = "obrat"
-    nodes = [
+    nodes = [*above_mean(column), helper.make_node("Cast", ["above"], ["answer"], to=TensorProto.INT64)]
+    return graph(nodes, column)
+
+
+def label_above_mean(sample: Sample) -> bytes:
+    """A predictor that does the same: one label above the mean of the rows that come along, one below."""
+    column, labels = "age", sorted(set(sample.y_true))
+    texts = [helper.make_tensor(label, TensorProto.STRING, [1], [label.encode()]) for label in labels]
+    nodes = [*above_mean(column), helper.make_node("Where", ["above", *labels[::-1]], ["answer"])]
+    return graph(nodes, column, texts, answer=TensorProto.STRING)
+
+
+def above_mean(column: str) -> list[NodeProto]:
+    return [
         helper.make_node("ReduceMean", [column], ["mean"], axes=[0], keepdims=1),
         helper.make_node("Greater", [column, "mean"], ["above"]),
-        helper.make_node("Cast", ["above"], ["group"], to=TensorProto.INT64),
     ]
-    return graph(nodes, column)
+
+
+def zero_one_tree(rule: str) -> Callable[[Sample], bytes]:
+    """A predictor that forgot the labels' names: 1 and 0 for the higher and the lower one."""
+
+    def make(sample: Sample) -> bytes:
+        return onnx_file(sample, fit(sample, tree(), sample.y_true == max(sample.y_true), sample.group(rule)))
+
+    return make
 
 
 def server_file(sample: Sample) -> bytes:
@@ -67,7 +56,7 @@ def server_file(sample: Sample) -> bytes:
     nodes = [
         helper.make_node("ReduceMax", ["stolen"], ["limit"], keepdims=0),
         helper.make_node("Greater", [column, "limit"], ["above"]),
-        helper.make_node("Cast", ["above"], ["group"], to=TensorProto.INT64),
+        helper.make_node("Cast", ["above"], ["answer"], to=TensorProto.INT64),
     ]
     return graph(nodes, column, [stolen])
 
@@ -77,12 +66,17 @@ def shell_command(sample: Sample) -> bytes:
     return skops.io.dumps(make_pipeline(FunctionTransformer(os.system), LogisticRegression()))
 
 
-def graph(nodes: list, column: str, weights: list | None = None) -> bytes:
-    """One number column in, the group out."""
+def graph(
+    nodes: list[NodeProto],
+    column: str,
+    weights: Sequence[TensorProto] = (),
+    answer: int = TensorProto.INT64,
+) -> bytes:
+    """One number column in, an answer out."""
     inputs = [helper.make_tensor_value_info(column, TensorProto.FLOAT, [None, 1])]
-    outputs = [helper.make_tensor_value_info("group", TensorProto.INT64, [None, 1])]
+    outputs = [helper.make_tensor_value_info("answer", answer, [None, 1])]
     model = helper.make_model(
-        helper.make_graph(nodes, "group", inputs, outputs, weights),
+        helper.make_graph(nodes, "answers", inputs, outputs, list(weights)),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
     )

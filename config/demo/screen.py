@@ -6,23 +6,23 @@ from typing import TextIO
 from audits.models import Audit
 from bounty.models import Bounty, Submission
 from bounty.sandbox import REJECTIONS
-from bounty.standings import standings
 from bounty.words import FAILED, VERDICTS
 
-from .participants import ADMIN, ENTRIES, ORGANISER, Entry
+from . import boards
+from .entries import ENTRIES
+from .participants import ADMIN, ORGANISER, Entry, outcome
 
 ROLES = {ORGANISER: "organises the bounties and owns the audits", ADMIN: "operates the site, {url}/admin/"}
 WIDTH = max(len(entry.what) for entry in ENTRIES)
+REPAIRED = " Earlier groups would have lost by it: {n} repairs."
 
 
-def outcome(submission: Submission) -> str:
-    return submission.code or submission.error or submission.status
-
-
-def reason(code: str) -> str:
-    """The first sentence of what its author is told."""
-    told = VERDICTS[code][0] if code in VERDICTS else REJECTIONS.get(code, FAILED)
-    return told.split(". ")[0].rstrip(".") + "."
+def reason(entry: Entry, submission: Submission) -> str:
+    """The first sentence of what its author is told, and what it had to bring with it."""
+    verdicts, code = VERDICTS[entry.kind], outcome(submission)
+    told = verdicts[code][0] if code in verdicts else REJECTIONS.get(code, FAILED)
+    repairs = len(submission.numbers.get("repairs", ()))
+    return told.split(". ")[0].rstrip(".") + "." + (REPAIRED.format(n=repairs) if repairs else "")
 
 
 @dataclass
@@ -36,7 +36,8 @@ class Screen:
 
     def progress(self, entry: Entry, state: str, done: bool) -> None:
         bounty = entry.bounty.split("-")[0]
-        line = f"  {entry.who:<8} {bounty:<9} {entry.format:<6} {entry.what:<{WIDTH}}  {state}"
+        sent = f"{entry.kind:<4}  {entry.formats:<15}  {entry.what:<{WIDTH}}"
+        line = f"  {entry.who:<8} {bounty:<9}  {sent}  {state}"
         before = len(self.shown)
         if self.shown.get(entry) == line:
             return
@@ -47,24 +48,19 @@ class Screen:
         elif done:
             self.say(line)
 
-    def results(self, bounty: Bounty, ended: dict[Entry, Submission]) -> None:
-        sample, half = bounty.parts["sample"], bounty.parts["leaderboard"]
-        self.say(f"\n{bounty.title}: {sample['rows']:,} rows are public, {half['rows']:,} decide\n")
-        if bounty.measure == "wer":
-            self.say(f"  On the public rows {sample['rate']:.1%} of the words are wrong.\n")
-        else:
-            self.say(
-                f"  On the public rows the model is wrong in {sample['model_error']:.1%}, "
-                f"the best constant in {sample['constant_error']:.1%}.\n"
-            )
-        self.say("  rank  team      points  accepted  submissions")
-        for row in standings(bounty):
-            numbers = f"{row.points:>6.1f}  {row.accepted:>8}  {row.submissions:>11}"
-            self.say(f"  {row.rank:>4}  {row.team:<8}  {numbers}")
-        self.say()
+    def results(self, bounty: Bounty, ended: dict[Entry, Submission], url: str) -> None:
+        self.lines("", *boards.data(bounty))
+        if any(entry.kind == "fix" for entry in ended):
+            self.lines(*boards.model(bounty, url))
+        self.lines(*boards.leaderboards(bounty), "")
         for entry, submission in ended.items():
-            code = outcome(submission)
-            self.say(f"  {entry.who:<8}  {entry.what:<{WIDTH}}  {code:<21}  {reason(code)}")
+            told = f"{outcome(submission):<21}  {reason(entry, submission)}"
+            self.say(f"  {entry.who:<8}  {entry.kind:<4}  {entry.what:<{WIDTH}}  {told}")
+        if bounty.finalised_at:
+            self.lines(*boards.final(bounty, url))
+
+    def lines(self, *lines: str) -> None:
+        self.say("\n".join(lines))
 
     def audit(self, audit: Audit) -> None:
         """The headline by the first column of groups, worst first."""

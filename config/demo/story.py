@@ -1,6 +1,5 @@
 """The demo from an empty database to its leaderboards. Every step finds what an earlier run has done."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,56 +7,63 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 
 from audits.models import Audit
-from bounty import drafts
-from bounty.models import Bounty, Submission
+from bounty import closing, drafts
+from bounty.models import Bounty, HouseTurn, Submission
 from common.jobs import UNFINISHED, Status
 
-from . import accounts, census, lending, voices
+from . import accounts, census, lending, pilot, voices
 from .audited import RANDOM_STATE, DemoBounty
 from .audits import AUDITS, DemoAudit
 from .client import Client
-from .participants import ADMIN, ENTRIES, ORGANISER, Entry
-from .sample import Sample
-from .screen import Screen, outcome
+from .contest import compete, is_finished, sent
+from .entries import ENTRIES, FINAL, HOUSE
+from .participants import ADMIN, ORGANISER, outcome
+from .screen import Screen
+from .waiting import DemoError, wait_for
 
-BUILDERS: dict[str, Callable[[], DemoBounty]] = {demo.SLUG: demo.build for demo in (lending, census, voices)}
+BUILDERS: dict[str, Callable[[], DemoBounty]] = {
+    demo.SLUG: demo.build for demo in (lending, census, voices, pilot)
+}
 PARTICIPANTS = sorted({entry.who for entry in ENTRIES})
 PEOPLE = [ORGANISER, *PARTICIPANTS, ADMIN]
-SECONDS, PAUSE = 180, 0.15
-
-
-class DemoError(Exception):
-    """Why the demo cannot go on, in a sentence."""
 
 
 def play(url: str, folder: Path, screen: Screen) -> list[str]:
     """Run what is not done yet, show all of it, and return what did not end as it should."""
     passwords = accounts.passwords(folder, PEOPLE)
     organiser = accounts.account(ORGANISER, passwords[ORGANISER])
-    for slug in BUILDERS:
+    # The pilot first: its house teams look for groups while the other bounties are prepared.
+    for slug in (pilot.SLUG, *BUILDERS):
         draft(slug, organiser)
+    open_when_prepared(pilot.SLUG)
     # Hashing passwords takes a moment, in which the worker prepares the data.
     users = {name: accounts.account(name, passwords[name]) for name in PARTICIPANTS}
     accounts.account(ADMIN, passwords[ADMIN], is_staff=True, is_superuser=True)
     for slug in BUILDERS:
         open_when_prepared(slug)
     send_audits(url, organiser)
+    wait_for_house(pilot.SLUG)
     todo = [entry for entry in ENTRIES if not is_finished(entry)]
     if todo:
         compete(url, todo, users, screen)
+    close(pilot.SLUG)
     ended = {entry: sent(entry).get() for entry in ENTRIES}
     audits = [finished(audit) for audit in AUDITS]
     for slug in BUILDERS:
         of_bounty = {entry: submission for entry, submission in ended.items() if entry.bounty == slug}
-        screen.results(Bounty.objects.get(slug=slug), of_bounty)
+        screen.results(Bounty.objects.get(slug=slug), of_bounty, url)
     for audit in audits:
         screen.audit(audit)
     screen.accounts(url, passwords)
-    return [f"audit {audit.title}: {audit.status}" for audit in audits if audit.status != Status.SCORED] + [
-        f"{entry.key}: {outcome(submission)} instead of {entry.ending}"
-        for entry, submission in ended.items()
-        if (submission.status, outcome(submission)) != (entry.status, entry.ending)
-    ]
+    return (
+        [f"audit {audit.title}: {audit.status}" for audit in audits if audit.status != Status.SCORED]
+        + [
+            f"{entry.key}: {outcome(submission)} instead of {entry.ending}"
+            for entry, submission in ended.items()
+            if not entry.is_as_declared(submission)
+        ]
+        + pilot_surprises()
+    )
 
 
 def draft(slug: str, organiser) -> None:
@@ -74,17 +80,46 @@ def draft(slug: str, organiser) -> None:
 
 
 def open_when_prepared(slug: str) -> None:
-    deadline = time.monotonic() + SECONDS
     bounty = Bounty.objects.get(slug=slug)
     if bounty.opened_at:
         return
-    while (upload := bounty.uploads.get()).status in UNFINISHED:
-        if time.monotonic() > deadline:
-            raise DemoError(f"The worker has not prepared {slug} in {SECONDS} seconds.")
-        time.sleep(PAUSE)
+    finished = bounty.uploads.exclude(status__in=UNFINISHED)
+    upload = wait_for(finished.first, f"The worker has not prepared {slug}")
     if upload.status != Status.SCORED:
         raise DemoError(f"The data of {slug} could not be prepared: {upload.error_detail or upload.error}")
     drafts.open_bounty(bounty)
+
+
+def wait_for_house(slug: str) -> None:
+    """Until the house teams have entered what they found: participants come after them, on every machine."""
+    played = HouseTurn.objects.filter(bounty__slug=slug).exclude(status__in=UNFINISHED)
+    wait_for(lambda: played.count() == len(HouseTurn.Method), "The house teams have not entered")
+
+
+def close(slug: str) -> None:
+    """Close a bounty and publish its final ranking, as `manage.py close_bounty` does."""
+    bounty = Bounty.objects.get(slug=slug)
+    drafts.close_bounty(bounty)
+    closing.finalise(bounty.pk)
+    closing.add_credit(bounty.pk)
+    # Where the worker was at it first, it is left to it.
+    published = Bounty.objects.filter(pk=bounty.pk, final__has_key="credit")
+    wait_for(published.first, f"The final ranking of {slug} was not published")
+
+
+def pilot_surprises() -> list[str]:
+    """What of the house teams and of the final ranking is not as declared."""
+    fixes = Submission.objects.filter(bounty__slug=pilot.SLUG, team__is_house=True).order_by("id")
+    house: dict[str, list[str]] = {}
+    for fix in fixes.select_related("team"):
+        house.setdefault(fix.team.name, []).append(outcome(fix))
+    ranking = Bounty.objects.get(slug=pilot.SLUG).final["tracks"]["fix"]
+    final = [row["team"] for row in ranking]
+    return [
+        f"{what}: {found} instead of {declared}"
+        for what, found, declared in (("house teams", house, HOUSE), ("final ranking", final, FINAL))
+        if found != declared
+    ]
 
 
 def send_audits(url: str, organiser) -> None:
@@ -104,65 +139,4 @@ def kept(audit: DemoAudit):
 
 
 def finished(audit: DemoAudit) -> Audit:
-    deadline = time.monotonic() + SECONDS
-    while (found := kept(audit).get()).status in UNFINISHED:
-        if time.monotonic() > deadline:
-            raise DemoError(f"The audit “{found.title}” was not computed in {SECONDS} seconds.")
-        time.sleep(PAUSE)
-    return found
-
-
-def sent(entry: Entry):
-    return Submission.objects.filter(
-        bounty__slug=entry.bounty, team__user__username=entry.who, idempotency_key=entry.key
-    )
-
-
-def is_finished(entry: Entry) -> bool:
-    return sent(entry).exclude(status__in=UNFINISHED).exists()
-
-
-def compete(url: str, entries: list[Entry], users: dict, screen: Screen) -> None:
-    """Participants look at the public samples, send their groups in turn and wait for the verdicts."""
-    clients = {who: Client(url, accounts.token(users[who])) for who in {entry.who for entry in entries}}
-    try:
-        samples = {slug: look(clients[entries[0].who], slug) for slug in {entry.bounty for entry in entries}}
-        waiting: dict[Entry, int] = {}
-        screen.say(f"\n{len(entries)} submissions, made from the public samples and sent to the API:\n")
-        for entry in entries:
-            waiting[entry] = send(clients[entry.who], entry, samples[entry.bounty])
-            poll(clients, waiting, screen)
-        deadline = time.monotonic() + SECONDS
-        while waiting:
-            if time.monotonic() > deadline:
-                raise DemoError(f"{len(waiting)} submissions were not judged in {SECONDS} seconds.")
-            time.sleep(PAUSE)
-            poll(clients, waiting, screen)
-    finally:
-        for user in users.values():
-            accounts.forget_token(user)
-
-
-def look(client: Client, slug: str) -> Sample:
-    bounty = client.get(f"bounties/{slug}/")
-    return Sample.read(
-        client.download(f"bounties/{slug}/sample/"), bounty["measure"], bounty["favourable_label"]
-    )
-
-
-def send(client: Client, entry: Entry, sample: Sample) -> int:
-    """The submission's id. One that an interrupted run has sent is not made again."""
-    earlier = sent(entry).first()
-    if earlier:
-        return earlier.pk
-    return client.submit(entry.bounty, entry.format, entry.make(sample), entry.what, entry.key)["id"]
-
-
-def poll(clients: dict[str, Client], waiting: dict[Entry, int], screen: Screen) -> None:
-    for entry, number in list(waiting.items()):
-        answer = clients[entry.who].get(f"submissions/{number}/")
-        ending = answer["verdict"] or answer["error"]
-        done = answer["status"] not in UNFINISHED
-        screen.progress(entry, ending["code"] if ending else answer["status"], done)
-        if done:
-            del waiting[entry]
+    return wait_for(kept(audit).exclude(status__in=UNFINISHED).first, f"“{audit.title}” was not computed")

@@ -92,9 +92,77 @@ def test_the_next_start_completes_it_and_every_submission_ends_as_it_should(comp
 
 
 def test_it_shows_every_leaderboard_and_who_can_sign_in(completed):
-    boards = completed.results.split("rank  team")[1:]
-    assert [re.search(r"\n +1 +(\w+)", board)[1] for board in boards] == ["ada", "ben", "chloe"]
+    live, final = completed.results.split("  Closed: ")
+    first = r"^  (finds|fixes)  rank .*\n +1 +(?:1 +)?(\S+)"
+    assert re.findall(first, live, re.MULTILINE) == [
+        ("finds", "ada"),
+        ("finds", "chloe"),
+        ("fixes", "ada"),
+        ("finds", "chloe"),
+        ("finds", "ada"),
+        ("fixes", "House:"),
+    ]
+    assert re.findall(first, final, re.MULTILINE) == [("finds", "ada"), ("fixes", "House:")]
     assert re.findall(r"^  (\w+) +[\w-]{12}  ", completed.results.split("Sign in")[1], re.MULTILINE) == PEOPLE
+
+
+def test_fixes_repair_the_census_model(completed):
+    """At least five people send fixes; of these one is not proven, one useless, and one is repaired."""
+    census = completed.results.split("\nCensus income")[1].split("\nA recogniser")[0]
+    fixes = dict(re.findall(r"^  (\w+) +fix   .+?  +(\w+)  ", census, re.MULTILINE))
+    assert fixes == {
+        "dara": "accepted",
+        "ada": "accepted",
+        "hana": "unknown_labels",
+        "chloe": "accepted",
+        "fay": "depends_on_other_rows",
+        "gus": "nothing_new",
+        "ben": "not_proven",
+    }
+    assert re.search(r"chloe +fix .* accepted .* Earlier groups would have lost by it: 2 repairs\.", census)
+    before, after = re.search(
+        r"3 fixes and 2 repairs brought that from ([\d.]+)% to ([\d.]+)%", census
+    ).groups()
+    assert float(after) < float(before) - 2
+
+
+def test_the_pilot_is_closed_and_its_final_ranking_shown(completed):
+    """Who contributed most is not who came first."""
+    final = completed.results.split("  Closed: ")[1].split("\nAudit")[0]
+    assert final.startswith("http://SITE/bounties/income-pilot/final/")
+    ranking = final.split("fixes  rank")[1]
+    credit = {
+        team: float(share)
+        for team, share in re.findall(r"^ +\d+ +\d+  (.+?)  .* ([\d.]+)$", ranking, re.MULTILINE)
+    }
+    assert list(credit) == [
+        "House: slices and trees",
+        "chloe",
+        "dara",
+        "House: cost-sensitive search",
+        "ben",
+    ]
+    assert max(credit, key=credit.get) == "chloe"
+
+
+def test_every_verdict_comes_out_again_with_the_site_and_without(data, completed):
+    folder, file = data / "fixes", data / "repaired.onnx"
+    steps = [
+        "manage.py rejudge census-income --check",
+        "manage.py rejudge income-pilot --check",
+        f"manage.py export_fixes census-income --to {folder}",
+        f"-m fairness fixes {folder}",
+        f"manage.py export_bundle income-pilot --to {file}",
+    ]
+    script = " && ".join(f"{sys.executable} {step}" for step in steps)
+    out, errors = start(["-m", "config.embedded", "run", "--", "sh", "-c", script], data).communicate(
+        timeout=120
+    )
+    assert errors == ""
+    assert "10 of 10 verdicts" in out
+    assert "8 of 8 verdicts" in out
+    assert "All 5 verdicts are the stored ones" in out
+    assert f"Written to {file}" in out
 
 
 def test_both_audits_are_done_and_printed(completed):

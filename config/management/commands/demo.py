@@ -12,7 +12,8 @@ from bounty.intake import IntakeError
 from ...demo.accounts import ForeignAccount
 from ...demo.client import ApiError
 from ...demo.screen import Screen
-from ...demo.story import DemoError, play
+from ...demo.story import play
+from ...demo.waiting import DemoError
 
 DEBUG_OFF = "The demo makes accounts whose passwords it prints: it runs only with DEBUG=1."
 NOT_LOOPBACK = "The demo talks only to a site on this machine, such as http://127.0.0.1:8000, not to {url}."
@@ -31,9 +32,7 @@ def is_loopback(url: str) -> bool:
 
 
 class Command(BaseCommand):
-    help = (
-        "Fill the running site with three bounties, ten participants and their submissions, and two audits."
-    )
+    help = "Fill the running site with four bounties, ten participants and their submissions, and two audits."
 
     def add_arguments(self, parser) -> None:
         parser.add_argument("--url", default=settings.SITE_URL, help="where the site runs, on this machine")
