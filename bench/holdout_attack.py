@@ -14,8 +14,8 @@ The attacker sees of each submission, by regime:
 
 - exact: the score to the last digit.
 - digits: the score rounded to three digits.
-- ladder: the Ladder of Blum and Hardt (2015) with a fixed step of 0.01: the best score so far, moved only when
-  a submission beats it by a step, and rounded to it.
+- ladder: the Ladder of Blum and Hardt (2015) with a fixed step of 0.01: the best score so far, moved only
+  where a submission beats it by a step, and rounded to it.
 - ours: whether it was accepted, its code, and the team's total rounded down to 0.1 point. K is the number of
   submissions, alpha 0.05, and accepted submissions count for the later ones. Finish times are rounded up to
   the second and tell nothing of labels, as no label is in the sandbox.

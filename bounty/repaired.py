@@ -132,7 +132,7 @@ def _coverage(bounty_id: int, last: int) -> list[dict]:
 
 
 def declared_groups(bounty: Bounty, column: str) -> list[tuple[str, np.ndarray]]:
-    """A declared column's groups as the public sample has them, and who is in them on the leaderboard half."""
+    """A declared column's groups as the public sample has them: who is in each on the leaderboard half."""
     coded = code_column(parts.sample_part(bounty).features[column], bins=BINS)
     features, schema = parts.part(bounty, "leaderboard").features, parts.schema_of(bounty)
     held = [compile_rule(condition, schema).mask(features) for condition in coded.conditions]

@@ -168,7 +168,7 @@ def stake_p(gains: Floats, ruin: float) -> float:
     # The same few values come again and again, where rows are counted.
     values, counts = np.unique(gains, return_counts=True)
     grown = np.log1p(np.outer(STAKES / ruin, values)) @ counts
-    return float(min(1.0, np.exp(-(logsumexp(grown) - math.log(len(STAKES))))))
+    return math.exp(min(0.0, math.log(len(STAKES)) - logsumexp(grown)))
 
 
 def _prove(

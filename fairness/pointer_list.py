@@ -17,6 +17,7 @@ from fairness.losses import Losses
 Mask = NDArray[np.bool_]
 Rows = NDArray[np.int32]
 Sources = NDArray[np.uint16]
+Counts = NDArray[np.signedinteger]  # whole units, in as few bytes as hold them
 Answers = NDArray[Any]  # labels, codes or numbers: all of one list alike
 MAX_FIXES = np.iinfo(np.uint16).max
 
@@ -39,7 +40,7 @@ class Change:
 
     rows: Rows
     source: Sources
-    delta: NDArray[np.signedinteger]
+    delta: Counts
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class PointerList:
 
     base: Losses
     groups: tuple[Rows, ...]
-    answers: tuple[Losses, ...]
+    answers: tuple[Counts, ...]
     nodes: tuple[Node, ...]
     changes: tuple[Change, ...]
     totals: tuple[int, ...]
@@ -66,8 +67,12 @@ class PointerList:
 
     @classmethod
     def start(cls, base: Losses) -> "PointerList":
-        """The list without a fix: every row is answered by the base model."""
-        base = np.ascontiguousarray(base, dtype=np.int64)
+        """The list without a fix: every row is answered by the base model. Raises ValueError for losses that
+        are not whole numbers.
+        """
+        if not np.issubdtype(base.dtype, np.integer):
+            raise ValueError("Losses are counted in whole units: see fairness.losses.scaled.")
+        base = base.astype(np.int64)
         source = np.zeros(len(base), dtype=np.uint16)
         return cls(base, (), (), (), (), (int(base.sum()),), (), (), source, base)
 
@@ -132,7 +137,7 @@ class PointerList:
         """Each row's answer now: `base` [n] is the base model's, `given` each fix's on its group's rows."""
         return _choose(self.source, base, self.groups, given)
 
-    def _checked(self, group: Mask, answers: Losses) -> tuple[Rows, Losses]:
+    def _checked(self, group: Mask, answers: Losses) -> tuple[Rows, Counts]:
         if group.dtype != np.bool_ or group.shape != self.base.shape:
             raise ValueError(f"A group holds one boolean for each of the {len(self.base)} rows.")
         rows = np.flatnonzero(group).astype(np.int32)
@@ -141,7 +146,7 @@ class PointerList:
             raise ValueError(f"A fix has one loss, a whole number, for each of its {len(rows)} rows.")
         if len(self.groups) >= MAX_FIXES:
             raise ValueError(f"A list holds at most {MAX_FIXES} fixes.")
-        return rows, costs.astype(np.int64)
+        return rows, _narrow(costs.astype(np.int64))
 
     def _history(self, group: Mask) -> tuple[int, ...]:
         """What the rows of a group cost at every version so far."""
@@ -150,7 +155,7 @@ class PointerList:
             costs.append(costs[-1] + _sum(change.delta[group[change.rows]]))
         return tuple(costs)
 
-    def _prepend(self, node: Node, source: Sources, costs: Losses) -> "PointerList":
+    def _prepend(self, node: Node, source: Sources, costs: Counts) -> "PointerList":
         rows = self.groups[node.group - 1]
         moved = self.source[rows] != source
         rows, source = rows[moved], source[moved]
@@ -252,18 +257,19 @@ def choose(source: Sources, base: Answers, groups: Sequence[Mask], given: Sequen
 def _choose(
     source: Sources, base: Answers, groups: Sequence[NDArray[np.integer]], given: Sequence[Answers]
 ) -> Answers:
-    chosen = base.copy()
+    # A type that holds all of them: longer labels are not cut off, nor fractions of numbers.
+    chosen = base.astype(np.result_type(base, *given))
     for number, (rows, answers) in enumerate(zip(groups, given, strict=True), start=1):
         answered = source[rows] == number
         chosen[rows[answered]] = answers[answered]
     return chosen
 
 
-def _sum(values: NDArray[np.signedinteger]) -> int:
+def _sum(values: Counts) -> int:
     return int(values.sum(dtype=np.int64))
 
 
-def _narrow(values: Losses) -> NDArray[np.signedinteger]:
+def _narrow(values: Losses) -> Counts:
     """The same numbers in as few bytes as hold them."""
     least, most = (int(values.min()), int(values.max())) if len(values) else (0, 0)
     for dtype in (np.int8, np.int16, np.int32):

@@ -61,6 +61,17 @@ def points(value: float | None) -> str:
 
 
 @register.filter
+def signed(value: float | None, digits: int = 2) -> str:
+    """A change of points with its sign: 0.123 as +0.12, 0.001 as 0.00."""
+    if value is None:
+        return NONE
+    text = number(abs(float(value)), digits)
+    if round(value, digits) == 0:
+        return text
+    return f"{'+' if value > 0 else MINUS}{text}"
+
+
+@register.filter
 def pvalue(value: float | None) -> str:
     """0.0032, or 1.2 × 10⁻⁷ where a decimal would be all zeros."""
     if value is None or not math.isfinite(value):
@@ -96,6 +107,21 @@ def gap_interval(low: float | None, high: float | None, digits: int = 1) -> str:
     if low is None or high is None:
         return NONE
     return f"{pp(low, digits).removesuffix(f'{NBSP}pp')} to {pp(high, digits)}"
+
+
+@register.simple_tag
+def points_interval(low: float | None, high: float | None, digits: int = 2) -> str:
+    """The two ends of an interval of points."""
+    if low is None or high is None:
+        return NONE
+    return f"{number(float(low), digits)} to {number(float(high), digits)}"
+
+
+@register.inclusion_tag("_bar.html")
+def bar(value: float, more: float = 0.0, top: float = 1.0) -> dict:
+    """Two shares drawn end to end on the scale 0 to `top`, beside cells that have the numbers."""
+    first, second = (100.0 * min(max(share, 0.0) / top, 1.0) if top else 0.0 for share in (value, more))
+    return {"first": f"{first:.2f}%", "second": f"{min(second, 100.0 - first):.2f}%"}
 
 
 @register.inclusion_tag("_whisker.html")

@@ -12,7 +12,7 @@ from .. import entry, intake, sample, words
 from ..forms_submit import SubmissionForm
 from ..intake import IntakeError
 from ..models import Bounty, Check, Submission
-from ..sandbox import REJECTIONS
+from .outcome import numbers_of, rejection_of, sent_with
 from .public import frame, visible_bounty
 
 SUBMISSIONS_ON_A_PAGE = 25
@@ -25,7 +25,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, bounty)
     if bounty.phase != "open" or context["is_organiser"] or not request.user.is_authenticated:
         return render(request, "bounty/submit_closed.html", context)
-    form = SubmissionForm(*posted(request), bounty=bounty)
+    form = SubmissionForm(*posted(request), bounty=bounty, initial=asked(request, bounty))
     if form.is_valid():
         try:
             submission, _ = intake.submit(
@@ -46,6 +46,11 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
 def posted(request: HttpRequest) -> tuple:
     """What binds a form, also when nothing was sent."""
     return (request.POST, request.FILES) if request.method == "POST" else (None, None)
+
+
+def asked(request: HttpRequest, bounty: Bounty) -> dict:
+    """A link may ask for the form of a fix."""
+    return {"kind": "fix"} if bounty.accepts_fixes and request.GET.get("kind") == "fix" else {}
 
 
 def form_page(request: HttpRequest, context: dict, form: SubmissionForm, **answer) -> HttpResponse:
@@ -99,13 +104,22 @@ def dry_run(request: HttpRequest, bounty: Bounty, form: SubmissionForm) -> dict:
     if not bounty.is_prepared:
         return {"refusal": intake.NOT_PREPARED}
     if not form.is_valid():
-        return {"refusal": next(iter(form.errors.values()))[0]}
+        field, errors = next(iter(form.errors.items()))
+        return refused(form, field, errors[0])
     try:
         if intake.is_answered_at_once(form.group, form.predictor):
             return shown_result(bounty, intake.check_rules(bounty, form.group, form.predictor))
         return {"check": intake.check_model(request.user, bounty, form.group, form.predictor)}
     except IntakeError as error:
-        return {"refusal": error.detail}
+        if error.field in form.fields:
+            form.add_error(error.field, error.detail)
+        return refused(form, error.field, error.detail)
+
+
+def refused(form: SubmissionForm, field: str | None, sentence: str) -> dict:
+    """Of a fix, with which of its two models is meant."""
+    part = (field or "").partition("_")[0]
+    return {"refusal": sentence, "about": part if form.is_fix and part in ("group", "predictor") else ""}
 
 
 def shown_result(bounty: Bounty, result: dict) -> dict:
@@ -114,7 +128,8 @@ def shown_result(bounty: Bounty, result: dict) -> dict:
         return {}
     rows = {name: bounty.parts[name]["rows"] for name in ("sample", "leaderboard")}
     counted = result.get("rows", result["sample_rows"])
-    return {"result": result, "expected": round(counted * rows["leaderboard"] / rows["sample"])}
+    expected = round(counted * rows["leaderboard"] / rows["sample"])
+    return {"result": result, "expected": expected, "is_fix": "gain" in result}
 
 
 @login_required
@@ -125,7 +140,7 @@ def check(request: HttpRequest, pk: int) -> HttpResponse:
     if is_known(request, context, found.status):
         return HttpResponse(status=UNCHANGED)
     if found.error:
-        context["refusal"] = f"{REJECTIONS.get(found.error, '')} {found.error_detail}".strip()
+        context |= rejection_of(found)
     return render(request, "bounty/_check.html" if request.htmx else "bounty/check.html", context)
 
 
@@ -157,12 +172,12 @@ def submission(request: HttpRequest, pk: int) -> HttpResponse:
     context |= {
         # Until the close, exact numbers are the organisers' alone.
         "shows_numbers": bounty.shows_numbers_to(request.user),
-        "numbers": numbers_of(found),
-        "meaning": words.VERDICTS.get(found.code),
-        "rejection": REJECTIONS.get(found.error, ""),
+        "meaning": words.VERDICTS[found.kind].get(found.code),
         "failed": words.FAILED,
         "waiting": words.QUEUE.get(found.status),
-        "file_size": size_of(found),
+        **rejection_of(found),
+        **sent_with(found),
+        **numbers_of(found),
     }
     return render(request, "bounty/_submission.html" if request.htmx else "bounty/submission.html", context)
 
@@ -171,26 +186,6 @@ def is_known(request: HttpRequest, context: dict, state: str) -> bool:
     """Whether the part that asks again shows this state already: then nothing is replaced, nor read out."""
     context["state"] = state
     return bool(request.htmx) and request.GET.get("seen") == state
-
-
-def numbers_of(submission: Submission) -> dict:
-    """The verdict's numbers with the rates of each part."""
-    parts = [
-        part
-        | {
-            "rate": part["errors"] / part["exposure"],
-            "rest_rate": part["rest_errors"] / part["rest_exposure"],
-        }
-        for part in submission.numbers.get("parts", [])
-    ]
-    return submission.numbers | {"parts": parts, "part_level": submission.bounty.level / 2}
-
-
-def size_of(submission: Submission) -> int | None:
-    try:
-        return submission.group_file.size if submission.group_file else None
-    except FileNotFoundError:
-        return None
 
 
 urlpatterns = [

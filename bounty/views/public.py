@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import path
 
-from .. import sample
+from .. import repaired, sample
 from ..entry import quota_of
 from ..models import PARTS, Bounty
 from ..standings import standings
@@ -15,6 +15,7 @@ from ..standings import standings
 TEAMS_ON_A_PAGE = 100
 BOUNTIES_ON_A_PAGE = 24
 COLUMNS_ON_A_PAGE = 24
+LATEST = 5
 PART_NAMES = {"sample": "Public sample", "leaderboard": "Leaderboard half", "final": "Final half"}
 
 
@@ -22,8 +23,8 @@ def visible_bounty(request: HttpRequest, slug: str) -> Bounty:
     return get_object_or_404(Bounty.objects.visible_to(request.user), slug=slug)
 
 
-def frame(request: HttpRequest, bounty: Bounty, **context) -> dict:
-    """What the heading and tabs of every bounty page show."""
+def frame(request: HttpRequest, bounty: Bounty, *, tab: str = "", **context) -> dict:
+    """What the heading and tabs of every bounty page show; `tab` names the one that several pages share."""
     user = request.user
     team = bounty.teams.filter(user=user.pk).first() if user.pk else None
     return {
@@ -31,8 +32,17 @@ def frame(request: HttpRequest, bounty: Bounty, **context) -> dict:
         "team": team,
         "is_organiser": bounty.is_organised_by(user),
         "sent": team.submissions.count() if team else None,
+        # What fixes lower: every mistake counts, also where finds count one kind.
+        "loss_name": "error rate" if bounty.predicts == "label" else bounty.get_measure_display().lower(),
+        "in_leaderboard": tab == "leaderboard",
+        "in_model": tab == "model",
         **context,
     }
+
+
+def house_of(bounty: Bounty) -> set[str]:
+    """Names of the teams that are automatic participants."""
+    return set(bounty.teams.filter(is_house=True).values_list("name", flat=True))
 
 
 def bounty_list(request: HttpRequest) -> HttpResponse:
@@ -57,9 +67,16 @@ def overview(request: HttpRequest, slug: str) -> HttpResponse:
         quota=quota_of(bounty, None),
         parts=[{"title": PART_NAMES[name], **bounty.parts[name]} for name in PARTS if name in bounty.parts],
         hidden_rows=sum(bounty.parts[name]["rows"] for name in PARTS[1:]) if prepared else None,
-        finds=bounty.submissions.filter(accepted=True).select_related("team").order_by("-id")[:5],
+        accepted=latest_accepted(bounty),
     )
     return render(request, "bounty/overview.html", context)
+
+
+def latest_accepted(bounty: Bounty) -> list[dict]:
+    """The newest accepted submissions; of a fix, its number in the model."""
+    newest = list(bounty.submissions.filter(accepted=True).select_related("team").order_by("-id")[:LATEST])
+    numbers = repaired.numbers_of(bounty) if any(one.kind == "fix" for one in newest) else {}
+    return [{"submission": one, "number": numbers.get(one.pk)} for one in newest]
 
 
 def data(request: HttpRequest, slug: str) -> HttpResponse:
@@ -79,11 +96,24 @@ def data(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
+    """Finds, or fixes by the shared list or by each team's own; where no fixes are taken, finds alone."""
     bounty = visible_bounty(request, slug)
-    rows = standings(bounty)
+    track = "fix" if bounty.accepts_fixes and request.GET.get("track") == "fix" else "find"
+    which = "solo" if track == "fix" and request.GET.get("list") == "solo" else "shared"
+    rows = standings(bounty, track, which)
     page = Paginator(rows, TEAMS_ON_A_PAGE).get_page(request.GET.get("page"))
-    context = frame(request, bounty, page=page, teams=len(rows), accepted=sum(row.accepted for row in rows))
-    judged = bounty.submissions.filter(accepted__isnull=False).order_by("finished")
+    context = frame(
+        request,
+        bounty,
+        tab="leaderboard",
+        track=track,
+        which=which,
+        page=page,
+        teams=len(rows),
+        accepted=sum(row.accepted for row in rows),
+        house=house_of(bounty),
+    )
+    judged = bounty.submissions.filter(kind=track, accepted__isnull=False).order_by("finished")
     context["last_verdict"] = judged.only("finished").last()
     own = next((row for row in rows if context["team"] and row.team == context["team"].name), None)
     if own and own not in page.object_list:

@@ -1,48 +1,67 @@
-// The form that names a group: only what belongs to the chosen format, columns to find and to insert.
+// The form of a find or a fix: only what belongs to what is chosen, columns to find and to insert.
 (() => {
   const form = document.querySelector("[data-group-form]");
-  const { group_rule: rule, group_file: file } = form.elements;
   const ENDINGS = { onnx: [".onnx"], skops: [".skops"], python: [".py"] };
+  const PARTS = ["group", "predictor"];
+  const fields = (name) => PARTS.map((part) => form.elements[`${part}_${name}`]).filter(Boolean);
+  const [rules, files] = [fields("rule"), fields("file")];
+  let rule = rules[0];
 
-  const chosen = () => form.elements.group_format.value;
+  const kind = () => form.elements.kind?.value || "find";
+  const format = (part) => form.elements[`${part}_format`]?.value;
 
-  const describeType = () => {
-    const endings = ENDINGS[chosen()] || [];
+  const describeType = (file) => {
+    const part = file.name.replace("_file", "");
+    const endings = ENDINGS[format(part)] || [];
     const name = file.files[0]?.name.toLowerCase();
     const fits = !name || endings.some((ending) => name.endsWith(ending));
-    document.getElementById("group-file-type").textContent = fits
+    document.getElementById(`${part}-file-type`).textContent = fits
       ? ""
       : `Its name does not end in ${endings.join(" or ")}: is this the right file for the format?`;
     file.accept = endings.join(",");
   };
 
-  const showFormat = () => {
-    for (const part of document.querySelectorAll("[data-for-format]")) {
-      part.hidden = !part.dataset.forFormat.split(" ").includes(chosen());
+  // A part names what it is for, such as "kind:fix" or "group:rule predictor:rule": any of them is enough.
+  const show = () => {
+    const chosen = [`kind:${kind()}`, `group:${format("group")}`];
+    if (kind() === "fix") chosen.push(`predictor:${format("predictor")}`);
+    for (const part of document.querySelectorAll("[data-for]")) {
+      part.hidden = !part.dataset.for.split(" ").some((name) => chosen.includes(name));
     }
-    describeType();
+    for (const said of document.querySelectorAll("[data-says-fix]")) {
+      said.textContent = kind() === "fix" ? said.dataset.saysFix : said.dataset.saysFind;
+    }
+    document.title = document.title.replace(/^Submit a (find|fix)/, `Submit a ${kind()}`);
+    files.forEach(describeType);
   };
 
+  const isShown = (field) => !field.closest("[hidden]");
+
   form.addEventListener("submit", (event) => {
-    if (file.closest("[hidden]") || file.checkValidity()) return;
+    const refused = files.find((file) => isShown(file) && !file.checkValidity());
+    if (!refused) return;
     event.preventDefault();
-    file.reportValidity();
+    refused.reportValidity();
   });
   form.addEventListener("change", (event) => {
-    if (event.target.name === "group_format") showFormat();
-    if (event.target === file) describeType();
+    if (/^(kind|group_format|predictor_format)$/.test(event.target.name)) show();
+    if (files.includes(event.target)) describeType(event.target);
+  });
+  form.addEventListener("focusin", (event) => {
+    if (rules.includes(event.target)) rule = event.target;
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest("[data-insert]");
-    if (!button || rule.closest("[hidden]")) return;
-    const before = rule.value.slice(0, rule.selectionStart);
+    const field = [rule, ...rules].find(isShown);
+    if (!button || !field) return;
+    const before = field.value.slice(0, field.selectionStart);
     const space = before && !/[\s(]$/.test(before) ? " " : "";
-    rule.setRangeText(`${space}${button.dataset.insert} `, rule.selectionStart, rule.selectionEnd, "end");
-    rule.focus();
+    field.setRangeText(`${space}${button.dataset.insert} `, field.selectionStart, field.selectionEnd, "end");
+    field.focus();
   });
   document.querySelector("[data-find-column]")?.addEventListener("input", (event) => {
     const wanted = event.target.value.trim().toLowerCase();
     for (const row of document.querySelectorAll("[data-column]")) row.hidden = !row.dataset.column.includes(wanted);
   });
-  showFormat();
+  show();
 })();

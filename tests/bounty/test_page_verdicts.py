@@ -63,7 +63,7 @@ def test_an_accepted_find(participant, cast, open_bounty, run_worker):
     find = send(cast, open_bounty)
     run_worker()
     shown = text(participant.get(page("submission", find.pk)))
-    assert words.VERDICTS["accepted"][0] in shown
+    assert words.FIND_VERDICTS["accepted"][0] in shown
     assert f"{100 * sample_share(open_bounty, RULE):.1f} % of the public sample" in shown.replace("\xa0", " ")
     assert "0.00025 , the bounty's error budget of 0.05 over its 200 verdicts" in shown
     for path in ("/", page("overview", "lending"), page("leaderboard", "lending")):
@@ -78,7 +78,7 @@ def test_a_find_that_is_not_accepted_is_told_what_to_do(
     find = send(cast, open_bounty, rule)
     run_worker()
     shown = text(participant.get(page("submission", find.pk)))
-    assert all(sentence in shown for sentence in words.VERDICTS[code])
+    assert all(sentence in shown for sentence in words.FIND_VERDICTS[code])
     assert "Not accepted" in shown
     listed = text(participant.get(page("mine", "lending")))
     find.refresh_from_db()
@@ -89,7 +89,7 @@ def test_a_find_of_what_is_known_already(participant, cast, open_bounty, run_wor
     send(cast, open_bounty, RULE, "rival")
     find = send(cast, open_bounty)
     run_worker()
-    assert words.VERDICTS["nothing_new"][1] in text(participant.get(page("submission", find.pk)))
+    assert words.FIND_VERDICTS["nothing_new"][1] in text(participant.get(page("submission", find.pk)))
 
 
 def test_a_rejection_says_what_to_change_and_what_it_cost(participant, cast, open_bounty, run_worker):

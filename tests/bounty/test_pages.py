@@ -39,7 +39,7 @@ def test_a_bounty_to_come(participant, open_bounty):
 def test_a_bounty_that_is_over(participant, open_bounty):
     change(open_bounty, closes_at=timezone.now() - timedelta(days=2))
     assert "This bounty is closed" in text(fill(participant))
-    assert "closed without a submission" in text(participant.get(page("leaderboard", "lending")))
+    assert "closed without one" in text(participant.get(page("leaderboard", "lending")))
     assert "Your team sent nothing" in text(participant.get(page("mine", "lending")))
     for name in ("overview", "leaderboard", "mine"):
         assert page("submit", "lending") + '">' + "Submit" not in html(participant.get(page(name, "lending")))

@@ -1,0 +1,144 @@
+"""Pages of the repaired model, of what accepted groups use and cover, and of what guards the hidden set."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import path, reverse
+
+from .. import figures, repaired
+from ..models import Bounty, Submission
+from .public import frame, visible_bounty
+
+HEAT_STEPS = 8
+NODES_SHOWN = 30
+
+
+def model(request: HttpRequest, slug: str) -> HttpResponse:
+    bounty = visible_bounty(request, slug)
+    exact = bounty.shows_numbers_to(request.user)
+    context = frame(request, bounty, tab="model", exact=exact)
+    rounds = repaired.rounds(bounty, exact=exact) if has_model(bounty) else []
+    if rounds:
+        nodes = drawn(rounds, repaired.nodes(bounty))
+        context |= {
+            "rounds": rounds,
+            "nodes": nodes[:NODES_SHOWN],
+            "older_nodes": nodes[NODES_SHOWN:],
+            "repairs": sum(len(one.repairs) for one in rounds),
+            "teams": len({one.submission.team_id for one in rounds}),
+            "drop": rounds[-1].drop,
+        }
+        if exact:
+            history = repaired.life(bounty)
+            pages = [reverse("bounty:round", args=[slug, one.number]) for one in rounds]
+            context |= {
+                "figure": figures.life(rounds, history, pages, context["loss_name"]),
+                "table": life_table(rounds, history),
+                "before": history["overall"][0],
+                "after": history["overall"][-1],
+            }
+    return render(request, "bounty/model.html", context)
+
+
+def has_model(bounty: Bounty) -> bool:
+    return bounty.is_prepared and bounty.accepts_fixes
+
+
+def drawn(rounds: list[repaired.Round], nodes: list[dict]) -> list[dict]:
+    """The list's nodes, newest first: whose group each asks for, and in which round it came."""
+    came = [one for one in rounds for _ in range(1 + len(one.repairs))]
+    return [
+        node | {"fix": rounds[node["group"] - 1], "round": came[node["version"] - 1]}
+        for node in reversed(nodes)
+    ]
+
+
+def life_table(rounds: list[repaired.Round], history: dict) -> list[dict]:
+    """Round by round, the error of all rows and of each group, from just before its fix."""
+    table = []
+    for number, overall in enumerate(history["overall"]):
+        cells = [errors[number] for errors in history["groups"]]
+        if number < len(rounds):
+            cells[number] = rounds[number].exact["group_before"]
+        table.append({"round": rounds[number - 1] if number else None, "overall": overall, "cells": cells})
+    return table
+
+
+def round_page(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """An accepted fix and what it did to the model."""
+    bounty = visible_bounty(request, slug)
+    exact = bounty.shows_numbers_to(request.user)
+    rounds = repaired.rounds(bounty, exact=exact) if has_model(bounty) else []
+    if not 1 <= number <= len(rounds):
+        raise Http404
+    shown = rounds[number - 1]
+    fix = shown.submission
+    is_theirs = Submission.objects.visible_to(request.user).filter(pk=fix.pk).exists()
+    used = sorted(fix.uses.items(), key=lambda use: (-use[1], use[0]))
+    context = frame(
+        request,
+        bounty,
+        tab="model",
+        shown=shown,
+        fix=fix,
+        exact=exact,
+        is_theirs=is_theirs,
+        shows_group=is_theirs or bounty.publishes_groups,
+        repairs=[node | {"fix": rounds[node["group"] - 1]} for node in shown.repairs],
+        used=[use for use in used if use[1] > 0],
+        unused=sorted(name for name, share in used if not share),
+        previous=rounds[number - 2] if number > 1 else None,
+        next=rounds[number] if number < len(rounds) else None,
+        final=bounty.final["fixes"][number - 1] if bounty.finalised_at else None,
+    )
+    return render(request, "bounty/round.html", context)
+
+
+def groups(request: HttpRequest, slug: str) -> HttpResponse:
+    """Which columns teams' accepted groups use, and how much of the hidden rows they cover."""
+    bounty = visible_bounty(request, slug)
+    context = frame(request, bounty, tab="model")
+    if bounty.is_prepared and bounty.submissions.filter(accepted=True).exists():
+        context |= heat_map(repaired.uses(bounty)) | {"coverage": by_column(repaired.coverage(bounty))}
+    return render(request, "bounty/groups.html", context)
+
+
+def heat_map(teams: list[dict]) -> dict:
+    """Teams by columns that any of them uses; how dark a cell is says how much."""
+    names = list(teams[0]["uses"]) if teams else []
+    used = [name for name in names if any(team["uses"][name] > 0 for team in teams)]
+    rows = [
+        team | {"cells": [{"use": use, "heat": heat(use)} for use in (team["uses"][name] for name in used)]}
+        for team in teams
+    ]
+    return {"columns": used, "unused": [name for name in names if name not in used], "uses": rows}
+
+
+def heat(use: float) -> int:
+    """0 where a column is not used, else 1 to 8."""
+    return min(HEAT_STEPS, int(use * HEAT_STEPS) + 1) if use > 0 else 0
+
+
+def by_column(coverage: list[dict]) -> list[dict]:
+    """All rows, then each declared column with its groups."""
+    columns: dict[str, list[dict]] = {}
+    for row in coverage[1:]:
+        columns.setdefault(row["column"], []).append(row)
+    return [{"column": None, "rows": coverage[:1]}] + [
+        {"column": name, "rows": rows} for name, rows in columns.items()
+    ]
+
+
+def guard(request: HttpRequest, slug: str) -> HttpResponse:
+    bounty = visible_bounty(request, slug)
+    shown = repaired.guard(bounty)
+    most = max((team["used"] for team in shown["teams"]), default=0)
+    context = frame(request, bounty, tab="model", guard=shown, most=most)
+    return render(request, "bounty/guard.html", context)
+
+
+urlpatterns = [
+    path("bounties/<slug:slug>/model/", model, name="model"),
+    path("bounties/<slug:slug>/model/<int:number>/", round_page, name="round"),
+    path("bounties/<slug:slug>/groups/", groups, name="groups"),
+    path("bounties/<slug:slug>/guard/", guard, name="guard"),
+]
