@@ -305,7 +305,7 @@ def test_accepted_groups_are_shown_by_use_and_in_whole_percent(repaired, callers
         ("participant", 2, False),
         ("rival", 1, False),
     ]
-    assert set(groups["uses"][0]["uses"]) == {"age", "home", "sex"}
+    assert set(groups["uses"][0]["uses"]) == {"age", "home", "sex", "income"}
     everyone, *declared = groups["coverage"]
     assert (everyone["column"], everyone["value"]) == (None, "")
     assert {row["column"] for row in declared} == {"sex", "home"}
