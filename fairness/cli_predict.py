@@ -25,8 +25,8 @@ NAMES = {
 def add_predict(predict: argparse.ArgumentParser) -> None:
     """Arguments of `predict`."""
     predict.description = (
-        "Run a repaired model on rows. Prints a CSV with `prediction` and `answered_by`: base, or the number of"
-        " the fix that answers the row. Where the label is among the columns, the mean loss goes to stderr."
+        "Run a repaired model on rows. Prints a CSV with `prediction` and `answered_by`: base, or the number "
+        "of the fix that answers the row. Where the label is among the columns, the mean loss goes to stderr."
     )
     _add_bundle(predict)
     predict.add_argument(
