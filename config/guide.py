@@ -10,7 +10,8 @@ FOLDER = settings.BASE_DIR / "docs"
 GUIDES = {
     "participate": "Taking part",
     "organise": "Organising a bounty",
-    "promise": "What an accepted find means",
+    "promise": "What a verdict means",
+    "bundle": "The repaired model as a file",
     "audit": "Making and reading an audit",
     "result": "The result of an audit",
     "terms": "Words",

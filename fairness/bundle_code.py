@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from skops.io import get_untrusted_types, loads  # type: ignore[import-untyped]
 
 from fairness.columns import Schema, shown
+from fairness.tables import canonical_labels
 
 Values = Mapping[str, NDArray[Any]]
 
 
-def load_skops(data: bytes, schema: Schema) -> Callable[[Values], NDArray[Any]]:
-    """A scikit-learn model's predict(frame). Every type in the file is trusted.
+def load_skops(data: bytes, schema: Schema, *, positive: str = "") -> Callable[[Values], NDArray[Any]]:
+    """A scikit-learn model's predict(frame), or where a label is named its column of predict_proba(frame), if
+    the model has one. Every type in the file is trusted.
 
     Raises ValueError for a model without predict, or of other columns, and what skops raises for a file it
     cannot load.
@@ -24,7 +26,15 @@ def load_skops(data: bytes, schema: Schema) -> Callable[[Values], NDArray[Any]]:
     model = loads(data, trusted=get_untrusted_types(data=data))
     if not callable(getattr(model, "predict", None)):
         raise ValueError("it has no predict method.")
-    return _predictor(model.predict, _wanted(model, [column.name for column in schema]))
+    wanted = _wanted(model, [column.name for column in schema])
+    if positive and callable(getattr(model, "predict_proba", None)):
+        classes = canonical_labels(list(model.classes_), "class").tolist()
+        if positive not in classes:
+            raise ValueError(f"it knows no {shown(positive)}.")
+        place = classes.index(positive)
+        chances: Callable[[pd.DataFrame], Any] = model.predict_proba
+        return _predictor(lambda frame: chances(frame)[:, place], wanted)
+    return _predictor(model.predict, wanted)
 
 
 def load_python(data: bytes, schema: Schema) -> Callable[[Values], NDArray[Any]]:

@@ -19,7 +19,11 @@ from fairness.slices.rules import compile_rule
 
 Model = Callable[[pl.DataFrame], NDArray[Any]]
 
-LOADERS = {"onnx": load_onnx, "skops": load_skops, "python": load_python}
+LOADERS: dict[str, Callable[[bytes, Schema], Callable[[Values], NDArray[Any]]]] = {
+    "onnx": load_onnx,
+    "skops": load_skops,
+    "python": load_python,
+}
 
 
 def load_group(part: Part, schema: Schema) -> Callable[[pl.DataFrame], Mask]:
@@ -42,10 +46,31 @@ def load_predictor(part: Part, schema: Schema, task: Task) -> Callable[[pl.DataF
     if part.format == "constant":
         answer = constant(part, task)
         return lambda frame: np.full(frame.height, answer)
+    if task.kind == "probability":
+        return _probabilities(part, schema, task)
     model = _load(part, schema)
     if task.kind == "label":
         return lambda frame: score_codes(model(frame), frame.height, task.labels)
     return lambda frame: numbers(model(frame), frame.height, task.kind)
+
+
+def _probabilities(part: Part, schema: Schema, task: Task) -> Callable[[pl.DataFrame], Answers]:
+    """The positive label's probability, also of a model that gives both in the order of the labels."""
+    model: Callable[[Values], NDArray[Any]]
+    if part.format == "onnx":
+        model = load_onnx(part.data, schema, probability=True)
+    elif part.format == "skops":
+        model = load_skops(part.data, schema, positive=task.positive)
+    else:
+        model = load_python(part.data, schema)
+    place = task.labels.index(task.positive)
+
+    def answer(frame: pl.DataFrame) -> Answers:
+        given = model(columns_of(frame))
+        one = given[:, place] if given.shape == (frame.height, 2) else given
+        return numbers(one, frame.height, task.kind)
+
+    return answer
 
 
 def columns_of(frame: pl.DataFrame) -> Values:

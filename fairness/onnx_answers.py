@@ -39,6 +39,8 @@ def answers_of(graph: Graph, tensor: str, output: ValueInfoProto, task: Task) ->
     if task.kind != "label":
         if kind == STRING:
             raise ValueError("it answers texts where numbers are needed.")
+        if task.kind == "probability" and (kind not in FLOATS or width != 1):
+            raise ValueError("its first output is not one probability for each row.")
         return graph.flat(graph.add("Cast", tensor, to=DOUBLE))
     if kind in FLOATS and width is None:
         raise ValueError("it does not state how many columns its output has.")

@@ -17,6 +17,8 @@ import onnxruntime  # type: ignore[import-untyped]
 
 SILENT = 4  # what goes wrong is raised; a log of it would only say it twice
 
+DECIMALS = ("tensor(float)", "tensor(double)")
+
 Values = Mapping[str, NDArray[Any]]
 
 
@@ -29,8 +31,9 @@ def start_session(data: bytes) -> Any:
     return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
-def load_onnx(data: bytes, schema: Schema) -> Callable[[Values], NDArray[Any]]:
-    """The model's first output as a function of n rows (`fairness.onnx_inputs.feed_rows`).
+def load_onnx(data: bytes, schema: Schema, *, probability: bool = False) -> Callable[[Values], NDArray[Any]]:
+    """The model's first output as a function of n rows (`fairness.onnx_inputs.feed_rows`); of probabilities
+    the first output of decimals, as classifiers put their labels before them.
 
     Raises ValueError for a model that is not taken or whose inputs no column fits, and what onnxruntime
     raises for one it cannot load.
@@ -42,5 +45,8 @@ def load_onnx(data: bytes, schema: Schema) -> Callable[[Values], NDArray[Any]]:
         for port in session.get_inputs()
     ]
     feeds = plan_feeds(ports, schema)
-    output = session.get_outputs()[0].name
-    return lambda values: np.asarray(session.run([output], feed_rows(feeds, values))[0])
+    outputs = session.get_outputs()
+    output = outputs[0]
+    if probability:
+        output = next((one for one in outputs if one.type in DECIMALS), output)
+    return lambda values: np.asarray(session.run([output.name], feed_rows(feeds, values))[0])
