@@ -17,6 +17,7 @@ GUIDES = {
     "terms": "Words",
     "api": "The API",
     "demo": "The demo",
+    "benchmarks": "Benchmarks",
 }
 LINK = re.compile(r"\]\(([a-z]+)\.md(#[-\w]*)?\)")
 
