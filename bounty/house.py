@@ -31,7 +31,8 @@ def make_turns() -> None:
     for bounty in Bounty.objects.taking_submissions().filter(house_teams=True).exclude(pk__in=busy):
         had = set(bounty.house_turns.values_list("method", flat=True))
         method = next((method for method in HouseTurn.Method if method not in had), None)
-        if method is not None and bounty.accepts_fixes:
+        # They propose rules and labels, which numbers and probabilities are not.
+        if method is not None and bounty.accepts_fixes and bounty.predicts == "label":
             HouseTurn.objects.bulk_create([HouseTurn(bounty=bounty, method=method)], ignore_conflicts=True)
 
 
