@@ -287,7 +287,8 @@ class SettingsForm(DetailsForm):
             "takes_fixes": "Groups with a predictor that does better on them. What holds up becomes part of "
             "the repaired model at once, and the overall error never rises.",
             "house_teams": "Two automatic baselines, named as such. They see the public sample alone, send "
-            "up to two fixes each when the bounty opens, and use verdicts as every team does.",
+            "up to two fixes each when the bounty opens, and use verdicts as every team does. They answer by "
+            "labels: where numbers are predicted there are none.",
             "publish_groups": "Everybody then reads the rules and notes of what was accepted, beside its "
             "numbers on the final half. Files are never given away.",
             "opens_at": "In UTC. Left empty, submissions are taken from the moment you open the bounty.",

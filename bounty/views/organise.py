@@ -63,6 +63,11 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "bounty/organise/new.html", {"form": form})
 
 
+def accepted_by_kind(bounty: Bounty) -> dict[str, int]:
+    accepted = bounty.submissions.filter(accepted=True).order_by()
+    return dict(accepted.values_list("kind").annotate(Count("id")))
+
+
 @login_required
 def manage(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
@@ -79,9 +84,7 @@ def manage(request: HttpRequest, slug: str) -> HttpResponse:
         "too_few_speakers": drafts.too_few_speakers(bounty),
         "verdicts_used": bounty.submissions.using_verdicts().count(),
         "team_count": bounty.teams.filter(submissions__isnull=False).distinct().count(),
-        "accepted": dict(
-            bounty.submissions.filter(accepted=True).order_by().values_list("kind", Count("id"))
-        ),
+        "accepted": accepted_by_kind(bounty),
         "is_closing": bounty.phase == "closed" and bounty.finalised_at is None,
         "unfinished_count": bounty.submissions.unfinished().count(),
     }

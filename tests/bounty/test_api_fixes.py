@@ -69,15 +69,14 @@ def path_of(answer) -> str:
 
 
 @pytest.mark.parametrize(
-    "predictor",
+    ("way", "predictor"),
     [
-        {"predictor_format": "constant", "predictor_value": "1"},
-        {"predictor_format": "constant", "predictor_value": 1},
-        {"predictor_format": "rule", "predictor_rule": "age > 0"},
+        ("json", {"predictor_format": "constant", "predictor_value": 1}),
+        ("multipart", {"predictor_format": "constant", "predictor_value": "1"}),
+        ("json", {"predictor_format": "rule", "predictor_rule": "age > 0"}),
     ],
 )
-@pytest.mark.parametrize("way", ["json", "multipart"])
-def test_a_fix_becomes_a_submission_and_then_a_verdict(bounty, callers, run_worker, predictor, way):
+def test_a_fix_becomes_a_submission_and_then_a_verdict(bounty, callers, run_worker, way, predictor):
     body = {
         "kind": "fix",
         "group_format": "rule",
@@ -387,14 +386,13 @@ def test_credit_may_follow_later(repaired, callers):
 
 
 @pytest.mark.parametrize("closed", [False, True])
-def test_nobody_learns_an_address_or_a_hidden_row(repaired, callers, closed):
+def test_nobody_learns_an_address_or_what_was_refused(repaired, callers, closed):
     if closed:
         close(repaired)
-    for name in ("stranger", "participant", "rival"):
+    for name in ("stranger", "participant"):
         for path in READS:
             text = callers[name].get(f"bounties/repairs/{path}").content.decode()
-            assert "example.org" not in text
-            assert "masks" not in text and "answers.npy" not in text
+            assert "example.org" not in text and "BETWEEN" not in text
 
 
 def test_reading_the_model_asks_the_same_questions_for_more_rounds(
