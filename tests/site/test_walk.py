@@ -1,5 +1,7 @@
 """A newcomer in a real browser, with a real worker process: from sign-up to a scored submission."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -53,7 +55,7 @@ def test_a_newcomer_signs_up_tries_a_rule_and_gets_a_verdict(open_bounty, live_s
 
 def test_the_form_works_by_keyboard_alone_and_keeps_what_was_written(open_bounty, live_server, page, cast):
     sign_in(page, live_server, f"/bounties/{open_bounty.slug}/submit/")
-    page.get_by_label("Rule (SQL condition)").focus()
+    page.get_by_role("radio", name="Rule (SQL condition)").focus()
     page.keyboard.press("Tab")
     page.keyboard.type("income <")
     for _ in range(3):
@@ -70,16 +72,46 @@ def test_only_what_belongs_to_the_format_is_shown(open_bounty, live_server, page
     rule, file = page.get_by_label("Rule", exact=True), page.get_by_label("File", exact=True)
     expect(rule).to_be_visible()
     expect(file).to_be_hidden()
-    page.get_by_label("ONNX model").check()
+    page.get_by_role("radio", name="ONNX model").check()
     expect(rule).to_be_hidden()
     expect(page.get_by_text("What an ONNX model gets")).to_be_visible()
     file.set_input_files({"name": "tree.onnx", "mimeType": "", "buffer": b"x" * 4200})
-    expect(page.locator(".file-note")).to_have_text("tree.onnx, 5 kB")
+    expect(page.locator(".file-note:visible")).to_have_text("tree.onnx, 5 kB")
     file.set_input_files({"name": "tree.pkl", "mimeType": "", "buffer": b"x"})
-    expect(page.locator(".file-note")).to_contain_text("does not end in .onnx")
+    expect(page.locator(".file-note:visible")).to_contain_text("does not end in .onnx")
     page.get_by_role("button", name="Try it on the public sample").click()
     expect(page.locator("#check")).to_contain_text("Trying your model on the public sample")
     assert Check.objects.get().group_file_name == "tree.pkl"
+
+
+def test_a_fix_has_fields_of_its_own_and_columns_go_where_one_writes(open_bounty, live_server, page, cast):
+    sign_in(page, live_server, f"/bounties/{open_bounty.slug}/submit/")
+    section = page.get_by_role("heading", name="A better predictor for it")
+    expect(section).to_be_hidden()
+    page.get_by_role("radio", name="Fix").check()
+    expect(section).to_be_visible()
+    expect(page).to_have_title(re.compile("^Submit a fix: "))
+    rule, predictor = page.get_by_label("Rule", exact=True), page.get_by_label("Rule of the predictor")
+    for field, column in ((predictor, "income"), (rule, "age")):
+        field.focus()
+        page.get_by_role("button", name=column, exact=True).click()
+        expect(field).to_have_value(f"{column} ")
+    page.get_by_role("radio", name="Constant").check()
+    expect(predictor).to_be_hidden()
+    rule.fill("age < 30 AND home = 'rent'")
+    page.get_by_label("Its answer").select_option("1")
+    page.get_by_role("button", name="Try it on the public sample").click()
+    expect(page.locator("#check")).to_contain_text("Best constant")
+    page.get_by_role("radio", name="scikit-learn").nth(1).check()
+    page.get_by_label("File of the predictor").set_input_files(
+        {"name": "tree.pkl", "mimeType": "", "buffer": b"x"}
+    )
+    expect(page.locator(".file-note:visible")).to_contain_text("does not end in .skops")
+    page.get_by_role("radio", name="Constant").check()
+    page.get_by_role("button", name="Submit the fix for a verdict").click()
+    expect(page.get_by_role("heading", name=re.compile("^Fix "))).to_be_visible()
+    fix = Submission.objects.get()
+    assert (fix.kind, fix.predictor_format, fix.predictor_value) == ("fix", "constant", "1")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
