@@ -17,6 +17,8 @@ def contributions(bounty: Bounty) -> dict[int, Share]:
     but where one of their fixes would pass only beside somebody else's.
     """
     fixes = [fix for fix in accepted_of(bounty) if fix.kind == Submission.Kind.FIX]
+    if not fixes:
+        return {}
     rows = parts.leaderboard_rows(bounty)
     sent = [
         (fix.team_id, parts.unpack(fix.masks.leaderboard, rows), answers_of(bounty, fix)) for fix in fixes

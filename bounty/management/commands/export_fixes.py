@@ -82,8 +82,7 @@ def judged_by(bounty: Bounty, fixes: QuerySet[Submission]) -> dict:
         "min_rows": bounty.min_rows,
         "min_clusters": LEAST_CLUSTERS,
         "fixes": [
-            {"submission": fix.pk, "verdict": {name: numbers[name] for name in numbers if name != "solo"}}
-            for fix in fixes
-            for numbers in [fix.numbers]
+            {"submission": pk, "verdict": {name: numbers[name] for name in numbers if name != "solo"}}
+            for pk, numbers in fixes.values_list("pk", "numbers")
         ],
     }
