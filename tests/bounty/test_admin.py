@@ -6,10 +6,20 @@ from django.db.models import ProtectedError
 from django.urls import reverse
 
 from bounty import intake
-from bounty.models import Bounty, Check, Masks, Status, Submission, TableUpload, Team
+from bounty.models import (
+    Answers,
+    Bounty,
+    Check,
+    HouseTurn,
+    Masks,
+    Status,
+    Submission,
+    TableUpload,
+    Team,
+)
 from tests.conftest import as_upload, draft, lending_table
 
-MODELS = (Bounty, TableUpload, Team, Submission, Check, Masks)
+MODELS = (Bounty, TableUpload, Team, Submission, Check, Masks, Answers, HouseTurn)
 
 
 @pytest.fixture
@@ -21,7 +31,8 @@ def staff(client, cast):
 @pytest.fixture
 def things(open_bounty, cast, run_worker):
     """One of each model, on an opened bounty."""
-    submission, _ = intake.submit(cast.participant, open_bounty, intake.Group("rule", "age < 30"))
+    group, predictor = intake.Group("rule", "age < 30"), intake.Predictor("rule", rule="income > 25000")
+    submission, _ = intake.submit(cast.participant, open_bounty, group, predictor)
     run_worker()
     submission.refresh_from_db()
     check = Check.objects.create(team=submission.team, group_format="rule", group_rule="age < 30")
@@ -32,6 +43,8 @@ def things(open_bounty, cast, run_worker):
         Submission: submission,
         Check: check,
         Masks: submission.masks,
+        Answers: submission.answers,
+        HouseTurn: HouseTurn.objects.create(bounty=open_bounty, method="slices"),
     }
 
 
@@ -56,7 +69,20 @@ def test_no_page_tells_where_a_file_lies(staff, things):
             assert not any(path in text for path in stored)
 
 
-@pytest.mark.parametrize("model", [TableUpload, Submission, Check, Masks])
+def test_a_fix_is_shown_with_its_predictor_and_both_verdicts(staff, things):
+    text = staff.get(address(Submission, "change", things[Submission].pk)).content.decode()
+    assert "income &gt; 25000" in text
+    assert all(f"field-{name}" in text for name in ("kind", "solo_accepted", "solo_points", "uses"))
+    team = staff.get(address(Team, "change", things[Team].pk)).content.decode()
+    assert "field-is_house" in team
+    bounty = staff.get(address(Bounty, "change", things[Bounty].pk)).content.decode()
+    assert all(
+        f"field-{name}" in bounty
+        for name in ("takes_fixes", "min_gain", "house_teams", "publish_groups", "finalised_at")
+    )
+
+
+@pytest.mark.parametrize("model", [TableUpload, Submission, Check, Masks, Answers, HouseTurn])
 def test_what_was_judged_cannot_be_changed(staff, things, model):
     thing = things[model]
     body = {"status": Status.FAILED, "accepted": "true", "points": "99", "code": "accepted"}
@@ -75,7 +101,7 @@ def test_of_a_bounty_only_texts_and_organisers_can_be_changed(staff, things, cas
     assert (after.alpha, after.parts, after.opened_at) == (bounty.alpha, bounty.parts, bounty.opened_at)
 
 
-@pytest.mark.parametrize("model", [Bounty, TableUpload, Team, Submission, Masks, Check])
+@pytest.mark.parametrize("model", MODELS)
 def test_nothing_that_verdicts_rest_on_is_deleted_here(staff, things, model):
     assert staff.post(address(model, "delete", things[model].pk), {"post": "yes"}).status_code == 403
     assert model.objects.filter(pk=things[model].pk).exists()

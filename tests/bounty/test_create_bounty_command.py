@@ -60,6 +60,18 @@ def test_it_makes_prepares_and_opens_a_bounty_in_this_process(cast, table, tmp_p
     assert bounty.closes_at.isoformat() == "2035-01-01T12:00:00+00:00"
 
 
+def test_what_concerns_fixes_can_be_said(cast, table):
+    create(table, *ARGUMENTS, *ROLES, "--here")
+    plain = Bounty.objects.get()
+    said = (plain.takes_fixes, plain.min_gain, plain.house_teams, plain.publish_groups)
+    assert said == (True, 0, False, True)
+    options = ("--slug", "other", "--finds-only", "--min-gain", "0.25", "--house-teams", "--keep-groups")
+    create(table, *ARGUMENTS, *ROLES, *options, "--here")
+    other = Bounty.objects.get(slug="other")
+    said = (other.takes_fixes, other.min_gain, other.house_teams, other.publish_groups)
+    assert said == (False, 0.0025, True, False)
+
+
 def test_without_here_it_waits_for_the_worker(transactional_db, cast, table, sandbox):
     done = threading.Event()
 
@@ -109,6 +121,9 @@ def test_a_refused_table_ends_with_its_sentence(cast, table, arguments, says):
         (("--alpha", "0.5"), "--alpha: "),
         (("--title", "!"), "--slug: "),
         (("--sample-share", "0.7"), "final half"),
+        (("--min-gain", "51"), "--min-gain: it is a number of percentage points from 0 to 50"),
+        (("--min-gain", "-0.1"), "--min-gain"),
+        (("--min-gain", "some"), "--min-gain: it is a number"),
         (("--team-cap", "5000"), "cannot exceed"),
         (("--model", "/nowhere.onnx"), "There is no file"),
         (("--description", "@/nowhere.md"), "There is no file"),
