@@ -3,11 +3,12 @@
 import re
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from django.utils.html import escape
 
-from bounty import closing, drafts, entry, forms_submit, intake, words
+from bounty import closing, drafts, entry, forms_submit, intake, parts, words
 from bounty.entry import Group, Predictor
 from bounty.models import Check, Submission
 from bounty.sandbox import REJECTIONS
@@ -371,6 +372,22 @@ def test_both_files_stand_there_with_name_and_size(participant, cast, bounty):
     fix = send_fix(cast.participant, bounty, OLD, predictor=Predictor("rule", rule=rule))
     shown = html(participant.get(page("submission", fix.pk)))
     assert escape(OLD) in shown and escape(rule) in shown
+
+
+def test_the_models_of_the_guide_are_taken(cast, bounty, run_worker, tmp_path, monkeypatch):
+    guide = (settings.BASE_DIR / "docs/participate.md").read_text()
+    [example] = re.findall(r"```\n([^`]*predictor\.skops[^`]*)```", guide)
+    sample = parts.sample_part(bounty)
+    columns = sample.features.with_columns(label=sample.truth["label"].cast(int))
+    columns.write_csv(tmp_path / "sample.csv")
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})
+    for name in ("skops", "onnx"):
+        model = file((tmp_path / f"predictor.{name}").read_bytes(), f"predictor.{name}")
+        fix = send_fix(cast.participant, bounty, YOUNG, predictor=Predictor(name, file=model))
+        run_worker()
+        fix.refresh_from_db()
+        assert (fix.status, fix.error) == ("scored", "")
 
 
 # The list of one's own
