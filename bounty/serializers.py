@@ -166,6 +166,9 @@ class BountySerializer(BountyRowSerializer):
     group_formats = serializers.ListField(child=serializers.CharField())
     takes_fixes = serializers.BooleanField(source="accepts_fixes", help_text="Whether kind=fix is taken.")
     predictor_formats = serializers.SerializerMethodField(help_text="Of fixes; empty where none are taken.")
+    predicts = serializers.ChoiceField(
+        ["label", "number", "probability"], help_text="What a fix's predictor answers."
+    )
     positive_label = serializers.CharField(help_text="What a rule as predictor answers where it is true.")
     min_gain = serializers.FloatField(
         help_text="By how much a fix must lower the overall error to be accepted, as a share of all rows."
@@ -200,6 +203,7 @@ class BountySerializer(BountyRowSerializer):
             "group_formats",
             "takes_fixes",
             "predictor_formats",
+            "predicts",
             "positive_label",
             "min_gain",
             "house_teams",

@@ -221,7 +221,7 @@ def test_submissions_are_listed_by_kind(repaired, callers):
 def test_a_bounty_says_which_fixes_it_takes(bounty, callers):
     Bounty.objects.update(min_gain=0.001)
     facts = get(callers["stranger"], "")
-    assert facts["takes_fixes"] is True
+    assert (facts["takes_fixes"], facts["predicts"]) == (True, "label")
     assert facts["predictor_formats"] == ["rule", "constant", "onnx", "skops"]
     assert (facts["positive_label"], facts["min_gain"], facts["finalised_at"]) == ("1", 0.001, None)
     assert (facts["house_teams"], facts["publish_groups"]) == (False, True)
