@@ -24,7 +24,7 @@ NOT_FINAL = (
 
 def sent_of(bounty: Bounty, user) -> dict[int, Submission]:
     """By id, the accepted submissions of which the caller may see what was sent."""
-    accepted = bounty.submissions.filter(accepted=True)
+    accepted = bounty.submissions.filter(accepted=True).defer("log", "numbers")
     return {one.pk: one for one in (accepted if bounty.publishes_groups else accepted.visible_to(user))}
 
 
