@@ -224,8 +224,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Faultline API",
-    "DESCRIPTION": "Submit finds and fixes to bias bounties and read leaderboards; audit tables of results by "
-    "group. "
+    "DESCRIPTION": "Submit finds and fixes to bias bounties and read leaderboards; audit tables of results "
+    "by group. "
     "Sign requests with `Authorization: Bearer <token>`; tokens are made on the page *API tokens*.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
