@@ -10,15 +10,12 @@ negative, and the best predictor on it answers the label of the least.
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import polars as pl
-from numpy.typing import ArrayLike
 from sklearn.tree import DecisionTreeRegressor
 
 from fairness.house.boxes import Box, shared, union_of
-from fairness.house.drafts import MIN_LEAF, Draft, Rows, Sample
 from fairness.house.features import Feature
-from fairness.house.trees import boxes_of, leaf_numbers, leaves_of
-from fairness.house.trials import Proposal, propose
+from fairness.house.proposals import MIN_LEAF, Draft, Rows, Sample
+from fairness.house.trees import NO_CHILD, boxes_of, leaves_of
 
 SHAPES = (
     (1, 0.05),
@@ -35,44 +32,11 @@ Trees = Mapping[str, DecisionTreeRegressor]  # by label
 Leaf = tuple[float, str, int]  # mean cost, label, node
 
 
-def propose_costs(
-    features: pl.DataFrame,
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    labels: Sequence[str],
-    positive: str,
-    *,
-    top: int,
-    min_rows: int,
-    random_state: int,
-) -> tuple[Proposal, ...]:
-    """At most `top` proposals by the cost-sensitive search, best first; `trials.propose` says which.
-
-    The arguments are those of `propose_slices`. Regression trees of several depths and sizes of leaves are
-    fitted to the cost of each label. For two labels the group is the union of all leaves of negative cost and
-    the predictor answers the label of the lower one; for any number there is also a proposal for each label:
-    where its cost is negative and the lowest it is the constant answer. A rule that would be too long does
-    without the leaves that save least. Leaves are fitted to at least MIN_LEAF rows; a label that fewer rows
-    have is never answered.
-
-    Raises ValueError as `trials.propose` does.
-
-    >>> rng = np.random.default_rng(0)
-    >>> frame = pl.DataFrame({"age": rng.integers(20, 60, 1000) * 1.0, "sex": rng.choice(["f", "m"], 1000)})
-    >>> truth = np.where(frame["sex"] == "f", "1", "0")
-    >>> model = np.where(frame["age"] < 40, truth, "0")
-    >>> best = propose_costs(frame, truth, model, ("0", "1"), "1", top=1, min_rows=30, random_state=0)[0]
-    >>> best.group_rule, best.predictor_format, best.predictor
-    ("age >= 40 AND sex <> 'm'", 'constant', '1')
-    """
-    options = {"top": top, "min_rows": min_rows, "random_state": random_state}
-    return propose(cost_drafts, features, y_true, y_pred, labels, positive, **options)
-
-
 def cost_drafts(sample: Sample, rows: Rows) -> Iterator[Draft]:
-    """Drafts made from these rows of the sample alone."""
+    """Drafts made from these rows of the sample alone, for each shape of the trees: one that answers both
+    labels if there are two, and one for each label."""
     truth = sample.y_true[rows]
-    wrong = sample.wrong[rows].astype(np.float64)
+    wrong = (truth != sample.y_pred[rows]).astype(np.float64)
     labels = [label for label in sample.labels if np.count_nonzero(truth == label) >= MIN_LEAF]
     for depth, share in SHAPES:
         trees = {
@@ -100,7 +64,7 @@ def _cheap(trees: Trees) -> list[Leaf]:
     saved: list[tuple[float, Leaf]] = []
     for label, tree in trees.items():
         inner = tree.tree_
-        for node in leaf_numbers(tree):
+        for node in np.flatnonzero(inner.children_left == NO_CHILD).tolist():
             cost = float(inner.value[node, 0, 0])
             if cost < 0:
                 saved.append((cost * inner.n_node_samples[node], (cost, label, node)))
@@ -108,7 +72,9 @@ def _cheap(trees: Trees) -> list[Leaf]:
 
 
 def _within_limits(sample: Sample, trees: Trees, cheap: list[Leaf], wanted: tuple[str, ...]) -> Draft | None:
-    """A draft that answers these labels, less the leaves that save least where it would be too long."""
+    """A draft that answers the wanted labels, without the leaves that save least where it would be too
+    long.
+    """
     for count in range(len(cheap), 0, -1):
         boxes = {label: _boxes(sample.features, trees, cheap[:count], label) for label in wanted}
         if not all(boxes.values()):
@@ -118,7 +84,7 @@ def _within_limits(sample: Sample, trees: Trees, cheap: list[Leaf], wanted: tupl
             draft = Draft(group, "constant", wanted[0])
         else:
             draft = Draft(group, "rule", union_of(sample.features, boxes[sample.positive]))
-        if sample.takes(draft.rules):
+        if sample.takes(*draft.rules):
             return draft
     return None
 
@@ -138,7 +104,8 @@ def _boxes(features: Sequence[Feature], trees: Trees, cheap: list[Leaf], label: 
 
 
 def _less_rivals(features: Sequence[Feature], trees: Trees, rivals: list[Leaf], box: Box) -> list[Box] | None:
-    """What cheaper leaves of other labels leave of a box: None for all of it, [] for over MAX_BOXES pieces."""
+    """What the cheaper leaves of other labels leave of a box: None where that is all of it, and nothing where
+    it would be in more than MAX_BOXES pieces."""
     met: dict[str, set[int]] = {}
     pieces = [box]
     for _, label, node in rivals:

@@ -1,76 +1,44 @@
 """The first house team: slices where the model errs most, and a tree fitted to the truth in each."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from math import comb
 
 import numpy as np
-import polars as pl
-from numpy.typing import ArrayLike
 from sklearn.tree import DecisionTreeClassifier
 
 from fairness.house.boxes import union_of
-from fairness.house.drafts import MIN_LEAF, Draft, Rows, Sample
-from fairness.house.trees import boxes_of, leaf_numbers
-from fairness.house.trials import Proposal, propose
+from fairness.house.proposals import MIN_LEAF, Draft, Rows, Sample
+from fairness.house.trees import NO_CHILD, boxes_of
 from fairness.slices.search import search_slices
 
 SLICES = 12
 TREE_DEPTHS = (2, 4)
-LEAF_SHARE = 0.05  # of the rows a tree is fitted to
-MAX_TABLES = 5_000
-
-
-def propose_slices(
-    features: pl.DataFrame,
-    y_true: ArrayLike,
-    y_pred: ArrayLike,
-    labels: Sequence[str],
-    positive: str,
-    *,
-    top: int,
-    min_rows: int,
-    random_state: int,
-) -> tuple[Proposal, ...]:
-    """At most `top` proposals from slices where the model errs most, best first; `trials.propose` says which.
-
-    `features` has n rows of Float64 and String columns, null where missing; `y_true` and `y_pred` are [n]
-    labels among `labels`; `min_rows` are the least rows a group may have in the sample. Slices come from
-    `search_slices` by weighted gap, a tree of depth 2 and one of 4 is fitted to `y_true` inside each. For two
-    labels the tree is the predictor, as a rule; for more, there is a proposal for each label the tree gives,
-    whose group is the slice's rows where it gives it. A rule that would be too long does without the tree's
-    weakest leaves.
-
-    Raises ValueError as `trials.propose` does.
-
-    >>> rng = np.random.default_rng(0)
-    >>> frame = pl.DataFrame({"age": rng.integers(20, 60, 1000) * 1.0, "sex": rng.choice(["f", "m"], 1000)})
-    >>> truth = np.where(frame["sex"] == "f", "1", "0")
-    >>> model = np.where(frame["age"] < 40, truth, "0")
-    >>> best = propose_slices(frame, truth, model, ("0", "1"), "1", top=1, min_rows=30, random_state=0)[0]
-    >>> best.group_rule, best.predictor_format, best.predictor
-    ("sex = 'f'", 'constant', '1')
-    """
-    options = {"top": top, "min_rows": min_rows, "random_state": random_state}
-    return propose(slice_drafts, features, y_true, y_pred, labels, positive, **options)
+LEAF_SHARE = 0.05  # of the rows the tree is fitted to
+TABLES = 5_000  # tables the search may count
 
 
 def slice_drafts(sample: Sample, rows: Rows) -> Iterator[Draft]:
     """Drafts made from these rows of the sample alone."""
+    frame, wrong = sample.frame[rows], (sample.y_true != sample.y_pred)[rows]
+    depth = next((d for d in (3, 2) if comb(frame.width, d) <= TABLES), 1)
     found = search_slices(
-        sample.frame[rows],
-        sample.wrong[rows],
+        frame,
+        wrong,
         np.ones(len(rows)),
-        depth=next((depth for depth in (3, 2) if comb(sample.frame.width, depth) <= MAX_TABLES), 1),
-        min_rows=max(2 * MIN_LEAF, sample.min_rows // 2),
+        depth=depth,
+        min_rows=max(sample.least_rows, 2 * MIN_LEAF),
         top=SLICES,
     )
-    for worst in found:
-        inside = rows[sample.mask(worst.rule)[rows]]
-        for depth in TREE_DEPTHS:
-            yield from _fitted(sample, worst.rule, inside, depth)
+    for slice_ in found:
+        inside = rows[sample.mask(slice_.rule)[rows]]
+        for tree_depth in TREE_DEPTHS:
+            yield from _fitted(sample, slice_.rule, inside, tree_depth)
 
 
 def _fitted(sample: Sample, rule: str, inside: Rows, depth: int) -> Iterator[Draft]:
+    """A tree fitted to the rows inside a slice: for two labels its answer as one rule, else label by
+    label.
+    """
     tree = DecisionTreeClassifier(
         max_depth=depth,
         min_samples_leaf=max(MIN_LEAF, int(LEAF_SHARE * len(inside))),
@@ -84,26 +52,28 @@ def _fitted(sample: Sample, rule: str, inside: Rows, depth: int) -> Iterator[Dra
             yield Draft(rule, "rule", condition)
     else:
         for label, leaves in answers.items():
-            if group := _condition(sample, tree, leaves, within=rule):
-                yield Draft(group, "constant", label)
+            if condition := _condition(sample, tree, leaves, f"{rule} AND "):
+                yield Draft(condition, "constant", label)
 
 
 def _answers(tree: DecisionTreeClassifier) -> Mapping[str, list[int]]:
-    """The leaves that give each label, first those where most rows have it over the rows that do not."""
+    """The leaves that answer each label, those first where it is most ahead of chance."""
     inner = tree.tree_
     shares = inner.value[:, 0, :]
     ahead = inner.n_node_samples * (2 * shares.max(axis=1) - 1)
     answers: dict[str, list[int]] = {}
-    for leaf in sorted(leaf_numbers(tree), key=lambda leaf: -ahead[leaf]):
-        answers.setdefault(str(tree.classes_[shares[leaf].argmax()]), []).append(leaf)
+    for node in sorted(
+        np.flatnonzero(inner.children_left == NO_CHILD).tolist(), key=lambda leaf: -ahead[leaf]
+    ):
+        answers.setdefault(str(tree.classes_[shares[node].argmax()]), []).append(node)
     return answers
 
 
-def _condition(sample: Sample, tree: DecisionTreeClassifier, leaves: list[int], within: str = "") -> str:
-    """The rule of these leaves (within another rule), less the last ones where it would be too long."""
+def _condition(sample: Sample, tree: DecisionTreeClassifier, leaves: list[int], before: str = "") -> str:
+    """The leaves as a rule within the limits, without the weakest ones where it would be too long."""
     for count in range(len(leaves), 0, -1):
         condition = union_of(sample.features, boxes_of(sample.features, tree, leaves[:count]))
-        rule = f"{within} AND ({condition})" if within else condition
-        if sample.takes([rule]):
+        rule = f"{before}({condition})" if before else condition
+        if sample.takes(rule):
             return rule
     return ""

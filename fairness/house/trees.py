@@ -10,12 +10,6 @@ from fairness.house.features import Feature
 NO_CHILD = -1
 
 
-def leaf_numbers(tree: Any) -> list[int]:
-    """The numbers of the nodes of a fitted scikit-learn tree that are leaves."""
-    left = tree.tree_.children_left
-    return [node for node in range(len(left)) if left[node] == NO_CHILD]
-
-
 def leaves_of(features: Sequence[Feature], tree: Any) -> Mapping[int, Box]:
     """The leaves of a fitted scikit-learn tree, by the number of their node, as boxes."""
     return {node: box for node, box, leaf in _walk(features, tree.tree_) if leaf}
