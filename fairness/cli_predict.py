@@ -6,9 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from fairness.bundle import Bundle
+from fairness.bundle import Bundle, BundleError
 from fairness.bundle_file import read_bundle
 from fairness.bundle_predict import Predicted, predict
+from fairness.columns import shown
 from fairness.losses import LOSSES
 from fairness.onnx_compare import check_merged
 from fairness.onnx_merge import merge_onnx
@@ -22,32 +23,30 @@ NAMES = {
 }
 
 
-def add_predict(predict: argparse.ArgumentParser) -> None:
+def add_predict(parser: argparse.ArgumentParser) -> None:
     """Arguments of `predict`."""
-    predict.description = (
+    parser.description = (
         "Run a repaired model on rows. Prints a CSV with `prediction` and `answered_by`: base, or the number "
         "of the fix that answers the row. Where the label is among the columns, the mean loss goes to stderr."
     )
-    _add_bundle(predict)
-    predict.add_argument(
-        "rows", type=Path, metavar="ROWS", help="CSV, JSON lines or Parquet with the columns"
-    )
-    predict.add_argument("--out", type=Path, metavar="FILE.csv", help="write the CSV here instead")
-    predict.add_argument(
+    _add_bundle(parser)
+    parser.add_argument("rows", type=Path, metavar="ROWS", help="CSV, JSON lines or Parquet with the columns")
+    parser.add_argument("--out", type=Path, metavar="FILE.csv", help="write the CSV here instead")
+    parser.add_argument(
         "--trust-code",
         action="store_true",
         help="run scikit-learn and Python models too, whose authors could have them do anything",
     )
-    predict.set_defaults(run=_predict)
+    parser.set_defaults(run=_predict)
 
 
-def add_merge(merge: argparse.ArgumentParser) -> None:
+def add_merge(parser: argparse.ArgumentParser) -> None:
     """Arguments of `merge`."""
-    merge.description = "Write a repaired model as one ONNX file, where its parts allow it."
-    _add_bundle(merge)
-    merge.add_argument("out", type=Path, metavar="FILE.onnx", help="the file to write")
-    merge.add_argument("--rows", type=Path, help="write it only if it answers these rows as the bundle does")
-    merge.set_defaults(run=_merge)
+    parser.description = "Write a repaired model as one ONNX file, where its parts allow it."
+    _add_bundle(parser)
+    parser.add_argument("out", type=Path, metavar="FILE.onnx", help="the file to write")
+    parser.add_argument("--rows", type=Path, help="write it only if it answers these rows as the bundle does")
+    parser.set_defaults(run=_merge)
 
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:
@@ -58,6 +57,8 @@ def _predict(options: argparse.Namespace) -> None:
     bundle = read_bundle(options.bundle)
     rows = read_rows(bundle, options.rows)
     predicted = predict(bundle, rows, trust_code=options.trust_code)
+    labelled = bundle.task.label_column in rows.columns
+    losses = loss_line(bundle, rows, predicted) if labelled else None
     names = pl.Series(["base", *(str(fix.number) for fix in bundle.fixes)])
     answers = pl.DataFrame(
         {
@@ -69,8 +70,8 @@ def _predict(options: argparse.Namespace) -> None:
         sys.stdout.write(answers.write_csv())
     else:
         answers.write_csv(options.out)
-    if bundle.task.label_column in rows.columns:
-        print(loss_line(bundle, rows, predicted), file=sys.stderr)
+    if losses is not None:
+        print(losses, file=sys.stderr)
 
 
 def _merge(options: argparse.Namespace) -> None:
@@ -93,11 +94,11 @@ def loss_line(bundle: Bundle, rows: pl.DataFrame, predicted: Predicted) -> str:
     given = rows.get_column(task.label_column)
     known = given.is_not_null()
     if not known.any():
-        return f"No row has a label in column {task.label_column}."
+        return f"No row has a label in column {shown(task.label_column)}."
     labels = given.filter(known)
-    truth = (
-        labels.cast(pl.Float64).to_numpy() if task.kind == "number" else canonical_labels(labels, labels.name)
-    )
+    if task.kind == "number" and labels.dtype != pl.Float64:
+        raise BundleError(f"Column {shown(labels.name)} must hold numbers: it is the label.")
+    truth = labels.to_numpy() if task.kind == "number" else canonical_labels(labels, labels.name)
     if task.kind == "probability":
         truth = truth == task.positive
     base, repaired = (
