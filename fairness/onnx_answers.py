@@ -1,4 +1,4 @@
-"""A part's first output, in the graph, as what it answers: label codes or numbers.
+"""A part's output, in the graph, as what it answers: label codes or numbers.
 
 The same readings as `fairness.bundle_answers` gives to arrays. An answer that is none of the labels, which
 stops a bundle, has the code -1 here.
@@ -25,6 +25,7 @@ INTEGERS = (
     TensorProto.UINT32,
 )
 NO_LABEL = -1
+NO_WIDTH = "it does not state how many columns its output has."
 
 
 def group_of(graph: Graph, tensor: str, output: ValueInfoProto) -> str:
@@ -39,14 +40,23 @@ def answers_of(graph: Graph, tensor: str, output: ValueInfoProto, task: Task) ->
     if task.kind != "label":
         if kind == STRING:
             raise ValueError("it answers texts where numbers are needed.")
-        if task.kind == "probability" and (kind not in FLOATS or width != 1):
-            raise ValueError("its first output is not one probability for each row.")
+        if task.kind == "probability":
+            tensor = _positive(graph, tensor, width, task)
         return graph.flat(graph.add("Cast", tensor, to=DOUBLE))
     if kind in FLOATS and width is None:
-        raise ValueError("it does not state how many columns its output has.")
+        raise ValueError(NO_WIDTH)
     if kind in FLOATS and width == len(task.labels):
         return graph.add("ArgMax", graph.add("Cast", tensor, to=DOUBLE), axis=1, keepdims=0)
     return _codes(graph, tensor, kind, task.labels)
+
+
+def _positive(graph: Graph, tensor: str, width: int | None, task: Task) -> str:
+    """[n] or [n, 1] of probabilities as they are; of two columns, one for each label, the positive one."""
+    if width is None:
+        raise ValueError(NO_WIDTH)
+    if width != 2:
+        return tensor
+    return graph.add("Gather", tensor, graph.constant(task.labels.index(task.positive)), axis=1)
 
 
 def _stated(output: ValueInfoProto) -> tuple[int, int | None]:
@@ -54,9 +64,9 @@ def _stated(output: ValueInfoProto) -> tuple[int, int | None]:
     tensor = output.type.tensor_type
     kind, sizes = tensor.elem_type, tensor.shape.dim
     if not tensor.HasField("shape") or len(sizes) not in (1, 2):
-        raise ValueError("its first output is not stated to be [rows] or [rows, columns].")
+        raise ValueError("its output is not stated to be [rows] or [rows, columns].")
     if kind not in (*FLOATS, *INTEGERS, STRING):
-        raise ValueError("its first output is neither numbers nor strings.")
+        raise ValueError("its output is neither numbers nor strings.")
     if len(sizes) == 1:
         return kind, 1
     return kind, sizes[1].dim_value if sizes[1].HasField("dim_value") else None

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fairness.columns import Schema, shown
 
 TEXT = "tensor(string)"
+DECIMALS = ("tensor(float)", "tensor(double)")
 TYPES: dict[str, type[np.generic]] = {
     "tensor(float)": np.float32,
     "tensor(double)": np.float64,

@@ -32,7 +32,7 @@ ANSWERED_BY = "answered_by"
 
 @dataclass(frozen=True)
 class Model:
-    """An ONNX part ready to be embedded, what its inputs are given, and its first output as stated."""
+    """An ONNX part ready to be embedded, what its inputs are given, and its output as stated."""
 
     proto: ModelProto
     feeds: tuple[Feed, ...]
@@ -90,10 +90,12 @@ def _read_models(bundle: Bundle) -> tuple[dict[str, Model], dict[str, int]]:
     """The ONNX parts by name, all in the same versions of the operators, and these versions."""
     read: dict[str, ModelProto] = {}
     versions = {DEFAULT: OLDEST}
+    groups = [part_name("group", fix) for fix in bundle.fixes]
     for name, part in parts(bundle):
         if part.format == "onnx":
             with _blaming(name):
-                read[name] = read_part(part.data)
+                probability = bundle.task.kind == "probability" and name not in groups
+                read[name] = read_part(part.data, probability=probability)
                 for domain, version in versions_needed(read[name]).items():
                     versions[domain] = max(versions.get(domain, 1), version)
     models = {}

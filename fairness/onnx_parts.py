@@ -1,4 +1,4 @@
-"""A submitted ONNX model as a part of a larger graph: cut down to its first output, brought to common
+"""A submitted ONNX model as a part of a larger graph: cut down to one output, brought to common
 versions of the operators, renamed, and given the graph's columns.
 """
 
@@ -10,7 +10,7 @@ from onnx.version_converter import ConvertError, convert_version
 from fairness.columns import Schema
 from fairness.onnx_check import DEFAULT, ML, attributes, graphs, inner_graphs, read_onnx, sparse_tensors
 from fairness.onnx_graph import FLOAT, Graph
-from fairness.onnx_inputs import TEXT, Feed, Port, plan_feeds
+from fairness.onnx_inputs import DECIMALS, TEXT, Feed, Port, plan_feeds
 
 OLDEST = 19  # the first in which texts can be compared
 TYPES: dict[str, int] = {
@@ -23,8 +23,10 @@ TYPES: dict[str, int] = {
 NAMES = {number: name for name, number in TYPES.items()}
 
 
-def read_part(data: bytes) -> ModelProto:
-    """A model, cut down to the nodes that its first output needs. Raises ValueError with a sentence."""
+def read_part(data: bytes, *, probability: bool = False) -> ModelProto:
+    """A model, cut down to the nodes that its answer needs: its first output, or of probabilities the first
+    of decimals, as `fairness.onnx_session.load_onnx` reads it. Raises ValueError with a sentence.
+    """
     model = read_onnx(data)
     for graph in graphs(model.graph):
         if any(True for _ in sparse_tensors(graph)):
@@ -36,8 +38,12 @@ def read_part(data: bytes) -> ModelProto:
     versions = {
         DEFAULT if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in model.opset_import
     }
+    answer = model.graph.output[0]
+    if probability:
+        decimals = (one for one in model.graph.output if _port(one).type in DECIMALS)
+        answer = next(decimals, answer)
     return helper.make_model(
-        _first_output(model.graph),
+        _needed_for(answer, model.graph),
         ir_version=model.ir_version,
         opset_imports=[
             helper.make_opsetid(domain, version)
@@ -86,7 +92,7 @@ def feeds_of(model: ModelProto, schema: Schema) -> tuple[Feed, ...]:
 
 
 def embed(graph: Graph, model: ModelProto, feeds: Iterable[Feed], columns: dict[str, str]) -> str:
-    """Add the model to the graph; the name of its first output there.
+    """Add the model to the graph; the name of its one output there.
 
     `columns` names the tensor of each column, [n, 1]: double, NaN where missing, or string.
     """
@@ -101,8 +107,8 @@ def embed(graph: Graph, model: ModelProto, feeds: Iterable[Feed], columns: dict[
     return str(model.graph.output[0].name)
 
 
-def _first_output(graph: GraphProto) -> GraphProto:
-    needed, kept = {graph.output[0].name}, []
+def _needed_for(answer: ValueInfoProto, graph: GraphProto) -> GraphProto:
+    needed, kept = {answer.name}, []
     for node in reversed(graph.node):
         if needed.intersection(node.output):
             kept.append(node)
@@ -112,7 +118,7 @@ def _first_output(graph: GraphProto) -> GraphProto:
     unused = {tensor.name for tensor in graph.initializer} - named
     inputs = [value for value in graph.input if value.name not in unused]
     # Statements of inner shapes stay behind: in the whole graph other numbers of rows meet.
-    return helper.make_graph(kept[::-1], "part", inputs, [graph.output[0]], weights)
+    return helper.make_graph(kept[::-1], "part", inputs, [answer], weights)
 
 
 def _used(node: NodeProto) -> Iterator[str]:

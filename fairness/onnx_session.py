@@ -9,15 +9,13 @@ from numpy.typing import NDArray
 
 from fairness.columns import Schema
 from fairness.onnx_check import read_onnx
-from fairness.onnx_inputs import Port, feed_rows, plan_feeds
+from fairness.onnx_inputs import DECIMALS, Port, feed_rows, plan_feeds
 
 # onnxruntime would report home otherwise; it looks when it is imported.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 import onnxruntime  # type: ignore[import-untyped]
 
 SILENT = 4  # what goes wrong is raised; a log of it would only say it twice
-
-DECIMALS = ("tensor(float)", "tensor(double)")
 
 Values = Mapping[str, NDArray[Any]]
 
