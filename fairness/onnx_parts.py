@@ -5,14 +5,16 @@ versions of the operators, renamed, and given the graph's columns.
 from collections.abc import Callable, Iterable, Iterator
 
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, checker, defs, helper
+from onnx.shape_inference import InferenceError
 from onnx.version_converter import ConvertError, convert_version
 
-from fairness.columns import Schema
+from fairness.columns import Schema, shown
 from fairness.onnx_check import DEFAULT, ML, attributes, graphs, inner_graphs, read_onnx, sparse_tensors
 from fairness.onnx_graph import FLOAT, Graph
 from fairness.onnx_inputs import DECIMALS, TEXT, Feed, Port, plan_feeds
 
 OLDEST = 19  # the first in which texts can be compared
+NEWEST = 1000  # far beyond any
 TYPES: dict[str, int] = {
     "tensor(float)": TensorProto.FLOAT,
     "tensor(double)": TensorProto.DOUBLE,
@@ -38,6 +40,8 @@ def read_part(data: bytes, *, probability: bool = False) -> ModelProto:
     versions = {
         DEFAULT if entry.domain == "ai.onnx" else entry.domain: entry.version for entry in model.opset_import
     }
+    if not all(0 < version < NEWEST for version in versions.values()):
+        raise ValueError("it states a version of operators that there is none of.")
     answer = model.graph.output[0]
     if probability:
         decimals = (one for one in model.graph.output if _port(one).type in DECIMALS)
@@ -79,7 +83,7 @@ def convert(model: ModelProto, common: dict[str, int]) -> ModelProto:
         if stated.get(DEFAULT, common[DEFAULT]) != common[DEFAULT]:
             model = convert_version(model, common[DEFAULT])
         checker.check_model(model)
-    except (ConvertError, checker.ValidationError, RuntimeError) as error:
+    except (ConvertError, InferenceError, checker.ValidationError, RuntimeError) as error:
         reason = str(error).strip().partition("\n")[0][:200]
         raise ValueError(f"it cannot be brought to opset {common[DEFAULT]}: {reason}") from error
     return model
@@ -143,8 +147,8 @@ def _versions(model: ModelProto) -> dict[str, int]:
 def _schema(node: NodeProto, version: int) -> defs.OpSchema:
     try:
         return defs.get_schema(node.op_type, version, node.domain)
-    except defs.SchemaError as error:
-        raise ValueError(f"there is no operator {node.op_type} in {node.domain} {version}.") from error
+    except (defs.SchemaError, TypeError) as error:  # a name of other bytes than UTF-8 is no str
+        raise ValueError(f"there is no operator {shown(node.op_type)} in {node.domain} {version}.") from error
 
 
 def _port(value: ValueInfoProto) -> Port:

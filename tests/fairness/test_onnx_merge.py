@@ -325,6 +325,7 @@ YES = Part("constant", b"yes")
         ([(rule("age < 3"), NO_SHAPE)], r"predictor of fix 1 .* how many columns"),
         ([(OTHER_INPUT, YES)], r"group of fix 1 .* \"wage\" is no column"),
         ([(NEW_ENCODER, YES), (OLD_ENCODER, YES)], r"group of fix 2 .* another operator in ai\.onnx\.ml 2"),
+        ([(model([("Neg", ["age"], "is", {})], ("is", FLOAT), opset=2**40), YES)], "none of"),
         ([(Part("onnx", b"no model"), YES)], r"group of fix 1 .* no ONNX model"),
     ],
 )
