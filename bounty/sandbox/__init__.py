@@ -8,11 +8,11 @@ from .judge import (
     GroupOutput,
     Payload,
     check_base_model,
-    group_uses,
     judge_fix,
     judge_group,
 )
 from .table import FeatureTable
+from .uses import group_uses
 from .wanted import Wanted
 
 __all__ = [

@@ -36,8 +36,8 @@ def pack_refusal(refusal: Refusal) -> bytes:
     return REFUSAL + json.dumps([refusal.code, refusal.key, facts]).encode()
 
 
-def max_message_bytes(rows: int) -> int:
-    return 5 + MAX_HEADER_BYTES + NUMBER.itemsize * rows
+def max_message_bytes(rows: int, numbers: bool) -> int:
+    return 5 + MAX_HEADER_BYTES + (NUMBER if numbers else CODE).itemsize * rows
 
 
 def unpack(message: bytes, rows: int, *, from_rule: bool) -> tuple[list[str], np.ndarray]:

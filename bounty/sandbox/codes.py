@@ -17,12 +17,14 @@ REJECTIONS = {
         " column, named like the column, or one float input of shape [N, columns]."
     ),
     "wrong_output_shape": (
-        "The model must give one answer per row: an array of shape [N] or [N, 1] as its first output."
+        "The model must give one answer per row: an array of shape [N] or [N, 1] as its first output. A "
+        "predictor of labels may give a probability for each of them: [N, labels]."
     ),
     "unknown_labels": (
         "The predictor answers with labels that this bounty does not know. Answer one of its labels for "
         "every row, or one probability for each of them."
     ),
+    "not_a_number": "The predictor must answer with a number for every row.",
     "not_a_probability": (
         "The answers must be probabilities: between 0 and 1 and, where there is one for each label, adding "
         "up to 1."
@@ -89,6 +91,8 @@ DETAILS = {
     "input_missing": "Input {} takes whole numbers, but its column has missing values or fractions.",
     "output_shape": "For {} rows the shape is {}.",
     "output_type": "Its first output is of type {}.",
+    "no_decimals": "It has no output of decimal numbers, only {}. Export a classifier with zipmap off.",
+    "no_chances": "It is a classifier without predict_proba.",
     "answers": "It answers with {}.",
     "labels": "It answers with {}; the labels are {}.",
     "not_finite": "{} of {} rows have an answer that is missing or infinite.",

@@ -8,11 +8,13 @@ import skops.io
 from onnx import TensorProto, helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from bounty.sandbox import FeatureTable, Payload, Rejected, Wanted, answers, group_uses, judge_fix
-from bounty.sandbox.codes import detail
+from bounty.sandbox import FeatureTable, Payload, Rejected, Wanted, judge_fix
+from bounty.sandbox.judge import ABOUT_PREDICTOR
 from fairness.tables import Column
 
 SCHEMA = (Column("x", "number"), Column("y", "number"))
@@ -20,6 +22,7 @@ GROUP = Payload("rule", b"x > 0")
 LABELS = Wanted("label", ("<=50K", ">50K"), ">50K")
 NUMBER = Wanted("number")
 CHANCE = Wanted("probability", ("no", "yes"), "yes")
+DIGITS = Wanted("label", ("0", "1"), "1")
 THREE = Wanted("label", ("a", "b", "c"), "c")
 
 
@@ -98,6 +101,30 @@ def test_a_constant_needs_no_run(sandbox):
     assert (judge(sandbox, "constant", b"2.5", NUMBER).hidden == 2.5).all()
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted", "code", "says"),
+    [
+        (b"rich", LABELS, "unknown_labels", "It answers with rich; the labels are <=50K, >50K."),
+        (b"", LABELS, "unknown_labels", "the labels are"),
+        (b"\xff", LABELS, "unknown_labels", "the labels are"),
+        (b"1", CHANCE, "", ""),
+        (b"1.01", CHANCE, "not_a_probability", "It answers with 1.01."),
+        (b"-1e-9", CHANCE, "not_a_probability", "It answers with -1e-9."),
+        (b"many", NUMBER, "not_a_number", "It answers with many."),
+        (b"nan", CHANCE, "has_missing_answers", "It answers with nan."),
+        (b"1e999", NUMBER, "has_missing_answers", "It answers with 1e999."),
+    ],
+)
+def test_a_constant_must_be_an_answer(sandbox, text, wanted, code, says):
+    if not code:
+        assert (judge(sandbox, "constant", text, wanted).hidden == 1).all()
+        return
+    rejection = refused(sandbox, "constant", text, wanted)
+    assert rejection.code == code
+    assert rejection.detail.startswith(ABOUT_PREDICTOR)
+    assert says in rejection.detail
+
+
 def test_a_group_without_hidden_rows_gives_no_answers(sandbox):
     nobody = FeatureTable(HIDDEN_ROWS.with_columns(x=pl.lit(-1.0)), SCHEMA)
     for format_name, data in (("rule", b"y > 0"), ("constant", b">50K")):
@@ -168,21 +195,25 @@ def test_classifiers_give_the_positive_label_a_probability(sandbox, format_name,
         (python("return np.full(len(frame), np.nan)"), LABELS, "has_missing_answers", "missing"),
         (python("return np.full(len(frame), np.nan)"), NUMBER, "has_missing_answers", "missing or infinite"),
         (python("return np.full(len(frame), np.inf)"), NUMBER, "has_missing_answers", "missing or infinite"),
-        (python("return ['x'] * len(frame)"), NUMBER, "wrong_output_shape", "type"),
+        (python("return ['x'] * len(frame)"), NUMBER, "not_a_number", "values of type"),
+        (python("return [None] * len(frame)"), CHANCE, "has_missing_answers", "missing or infinite"),
+        (python("return [object()] * len(frame)"), LABELS, "unknown_labels", "objects of type object"),
         (python("return frame.y * 3"), CHANCE, "not_a_probability", "The answers lie between -"),
         (python("return np.full((len(frame), 2), 0.7)"), CHANCE, "not_a_probability", "add up to 1.4"),
         (python("return np.full((len(frame), 2), 0.7)"), LABELS, "not_a_probability", "add up to 1.4"),
         (python("return np.full((len(frame), 3), 0.3)"), LABELS, "wrong_output_shape", "shape"),
         (python("return np.random.default_rng().normal(size=len(frame))"), NUMBER, "not_deterministic", ""),
         (python("return frame.y - frame.y.mean()"), NUMBER, "depends_on_other_rows", ""),
+        (python("return np.where(frame.y.rank() % 2 > 0, *'10')"), DIGITS, "depends_on_other_rows", ""),
         (python("return frame.capital"), NUMBER, "model_error", ""),
+        (python("assert len(frame) > 100; return frame.y"), NUMBER, "model_error", "smaller batches"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_predictor_that_cannot_be_used_is_told_what_to_change(sandbox, data, wanted, code, says):
     rejection = refused(sandbox, "python", data, wanted)
     assert rejection.code == code
-    assert rejection.detail.startswith("This is about the predictor.")
+    assert rejection.detail.startswith(ABOUT_PREDICTOR)
     assert says in rejection.detail
     assert not rejection.on_hidden
 
@@ -237,63 +268,72 @@ def test_the_first_output_of_decimals_counts_for_probabilities(sandbox):
     np.testing.assert_allclose(output.hidden, 1 / (1 + np.exp(-Y)), rtol=1e-5)
 
 
-# What the host believes
+def test_a_forest_in_float32_gives_probabilities(sandbox):
+    """Its trees' shares add up to a little more than 1 in some rows, and leave less than 0 to the other."""
+    forest = fitted(RandomForestClassifier(50, random_state=0), lambda y: np.where(y > 0, "yes", "no"))
+    output = judge(sandbox, "onnx", as_onnx(forest), CHANCE)
+    assert 0 == output.hidden.min() < output.hidden.max() <= 1
+    assert ((output.hidden > 0.5) == (Y > 0)).mean() > 0.9
+
+
+def test_an_onnx_classifier_with_zipmap_is_told(sandbox):
+    """Its labels alone must not be taken for probabilities."""
+    model = to_onnx(
+        fitted(LogisticRegression(), lambda y: (y > 0).astype(int)),
+        initial_types=[("rows", FloatTensorType([None, 2]))],
+        options={"zipmap": True},
+    ).SerializeToString()
+    rejection = refused(sandbox, "onnx", model, Wanted("probability", ("0", "1"), "0"))
+    assert rejection.code == "wrong_output_shape"
+    assert "zipmap off" in rejection.detail and "seq(map(int64,tensor(float)))" in rejection.detail
+    assert (judge(sandbox, "onnx", model, DIGITS).hidden == (Y > 0)).mean() > 0.95
+
+
+@pytest.mark.parametrize("positive", ["no", "yes"])
+def test_a_classifier_that_knows_one_label_gives_the_other_no_chance(sandbox, positive):
+    """As where a group has one label only in the sample it was fitted on."""
+    one = fitted(DecisionTreeClassifier(), lambda y: ["yes"] * len(y))
+    output = judge(sandbox, "skops", skops.io.dumps(one), Wanted("probability", ("no", "yes"), positive))
+    assert (output.hidden == (positive == "yes")).all()
 
 
 @pytest.mark.parametrize(
-    "message",
+    ("model", "code", "says"),
     [
-        b"",
-        b"N",
-        b"N" + bytes(7),
-        b"N" + bytes(8 * 3),
-        b"N" + np.array([0.5, np.nan]).tobytes(),
-        b"N" + np.array([0.5, np.inf]).tobytes(),
-        b"N" + np.array([0.5, 1.5]).tobytes(),
-        b"N" + np.array([0.5, -0.5]).tobytes(),
-        answers.pack_answers(["0", "1"], np.array([0, 1])),
+        (fitted(LinearSVC(), lambda y: np.where(y > 0, "yes", "no")), "not_a_probability", "predict_proba"),
+        (fitted(LogisticRegression(), lambda y: np.where(y > 0, "yes", "maybe")), "unknown_labels", "maybe;"),
     ],
+    ids=["no probabilities", "another label"],
 )
-def test_numbers_that_are_not_as_asked_are_a_crash(message):
-    with pytest.raises(Rejected) as caught:
-        answers.unpack_numbers(message, 2, "probability")
-    assert caught.value.code == "crashed"
+def test_a_classifier_that_cannot_give_the_chances_is_told(sandbox, model, code, says):
+    rejection = refused(sandbox, "skops", skops.io.dumps(model), CHANCE)
+    assert rejection.code == code
+    assert says in rejection.detail
 
 
-def test_numbers_come_through_as_they_are():
-    numbers = np.array([0.1, 1 / 3])
-    np.testing.assert_array_equal(answers.unpack_numbers(answers.pack_numbers(numbers), 2, "number"), numbers)
+def test_a_regressor_s_numbers_are_chances_if_they_lie_between_0_and_1(sandbox):
+    tame = skops.io.dumps(fitted(DecisionTreeRegressor(max_depth=2), lambda y: (y > 0).astype(float)))
+    assert (judge(sandbox, "skops", tame, CHANCE).hidden == (Y > 0)).mean() > 0.9
+    assert refused(sandbox, "skops", skops.io.dumps(REGRESSOR), CHANCE).code == "not_a_probability"
 
 
-def test_the_host_looks_at_labels_again():
-    with pytest.raises(Rejected) as caught:
-        answers.as_labels(["a", "zz"], np.array([0, 1]), ("a", "b"))
-    assert caught.value.code == "unknown_labels"
-    assert caught.value.detail == detail("labels", ["zz", "a, b"])
-    assert answers.as_labels(["zz", "b"], np.array([1, 1]), ("a", "b")).tolist() == [1, 1]
+def test_labels_may_be_many_and_long(sandbox):
+    """All of them go into the child with its request."""
+    labels = tuple(chr(0x1F600 + n) * 200 for n in range(20))
+    output = judge(
+        sandbox, "python", python(f"return np.full(len(frame), {labels[7]!r})"), Wanted("label", labels)
+    )
+    assert (output.hidden == 7).all()
 
 
-# Which columns a group uses
+def test_numbers_may_differ_in_their_last_digits_between_batches(sandbox):
+    """Sums that cancel out leave rounding errors alone, which a batch's size may change."""
+    noise = python("return np.where(frame.y > 1, 0.0 if len(frame) > 100 else 1e-12, 3 * frame.y)")
+    assert judge(sandbox, "python", noise, NUMBER, hidden=SAMPLE).hidden.any()
+    more = python("return np.where(frame.y > 1, 0.0 if len(frame) > 100 else 1e-3, 3 * frame.y)")
+    assert refused(sandbox, "python", more, NUMBER).code == "depends_on_other_rows"
 
 
-@pytest.mark.parametrize(
-    ("format_name", "data"),
-    [("rule", b"x > 0"), ("python", python("return frame.x > 0"))],
-)
-def test_the_use_of_columns_is_measured_alike_for_every_format(sandbox, format_name, data):
-    uses = group_uses(sandbox, Payload(format_name, data), SAMPLE)
-    assert uses["y"] == 0
-    assert 0.4 < uses["x"] < 0.6
-
-
-def test_a_group_of_two_columns_uses_both_and_texts_are_shuffled_too(sandbox):
-    schema = (Column("x", "number"), Column("t", "text"), Column("z", "number"))
-    rows = SAMPLE_ROWS.select("x", t=pl.Series(["a", "b", None] * 100), z=pl.lit(1.0))
-    uses = group_uses(sandbox, Payload("rule", b"x > 0 AND t = 'a'"), FeatureTable(rows, schema))
-    assert uses["x"] > 0.05 and uses["t"] > 0.1
-    assert uses["z"] == 0
-
-
-def test_a_group_that_fails_on_shuffled_rows_is_not_rejected_for_it(sandbox):
-    data = python("assert len(frame) <= 300; return frame.x > 0")
-    assert group_uses(sandbox, Payload("python", data), SAMPLE) == {}
+def test_on_hidden_rows_a_predictor_may_not_depend_on_other_rows_either(sandbox):
+    rejection = refused(sandbox, "python", python("return (frame.y > 0) & (frame.index < 300)"), DIGITS)
+    assert (rejection.code, rejection.detail, rejection.on_hidden) == ("depends_on_other_rows", "", True)

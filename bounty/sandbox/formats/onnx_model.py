@@ -33,8 +33,8 @@ INVALID = (
 
 
 def load(payload: memoryview, schema: Schema, wanted: Wanted | None = None) -> Callable[[Rows], np.ndarray]:
-    """The first output answers; of a predictor asked for probabilities, the first output of decimal numbers,
-    as classifiers put their labels first.
+    """The first output answers; of a predictor asked for probabilities, the first one of decimal numbers
+    whose shape fits, [N], [N, 1] or [N, 2], as classifiers put their labels first.
     """
     data = bytes(payload)
     try:
@@ -43,13 +43,26 @@ def load(payload: memoryview, schema: Schema, wanted: Wanted | None = None) -> C
         raise Refusal("unreadable_model") from error
     session = start_session(data)
     feed = feeder(session.get_inputs(), schema)
-    outputs = session.get_outputs()
-    output = outputs[0]
     if wanted is not None and wanted.kind == "probability":
-        output = next((one for one in outputs if one.type in DECIMALS), output)
+        return chances(session, feed)
+    output = session.get_outputs()[0]
     if not output.type.startswith("tensor("):
         raise Refusal("wrong_output_shape", "output_type", output.type)
     return lambda rows: session.run([output.name], feed(rows))[0]
+
+
+def chances(session: onnxruntime.InferenceSession, feed: Callable[[Rows], dict]) -> Callable[[Rows], object]:
+    outputs = session.get_outputs()
+    names = [output.name for output in outputs if output.type in DECIMALS]
+    if not names:
+        raise Refusal("wrong_output_shape", "no_decimals", ", ".join(output.type for output in outputs))
+
+    def predict(rows: Rows) -> object:
+        n = len(rows)
+        answers = session.run(names, feed(rows))
+        return next((one for one in answers if one.shape in ((n,), (n, 1), (n, 2))), answers[0])
+
+    return predict
 
 
 def start_session(data: bytes) -> onnxruntime.InferenceSession:

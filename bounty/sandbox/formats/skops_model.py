@@ -38,7 +38,7 @@ BROKEN = (
 
 
 def load(payload: memoryview, schema: Schema, wanted: Wanted | None = None) -> Callable[[Rows], object]:
-    """Of a predictor that is asked for probabilities, `predict_proba` where there is one, else `predict`."""
+    """`predict` answers; of a classifier that is asked for probabilities, `predict_proba`."""
     data = bytes(payload)
     check(read_schema(data))
     try:
@@ -49,12 +49,8 @@ def load(payload: memoryview, schema: Schema, wanted: Wanted | None = None) -> C
         raise Refusal("no_predict")
     inputs = wanted_columns(model, schema)
     answer = model.predict
-    if (
-        wanted is not None
-        and wanted.kind == "probability"
-        and callable(getattr(model, "predict_proba", None))
-    ):
-        answer = positive_of(model, wanted)
+    if wanted is not None and wanted.kind == "probability" and hasattr(model, "classes_"):
+        answer = chances(model, wanted)
 
     def predict(rows: Rows) -> object:
         # A model saved with n_jobs=-1 would ask for threads, which there are none of.
@@ -64,13 +60,23 @@ def load(payload: memoryview, schema: Schema, wanted: Wanted | None = None) -> C
     return predict
 
 
-def positive_of(model: object, wanted: Wanted) -> Callable[[object], np.ndarray]:
-    """The column of `predict_proba` that stands for the positive label."""
-    names, codes = canonical(model.classes_, len(model.classes_))
+def chances(model: object, wanted: Wanted) -> Callable[[object], np.ndarray]:
+    """`predict_proba` in the order of the labels: 0 for one that the group it was fitted on did not have."""
+    if not callable(getattr(model, "predict_proba", None)):
+        raise Refusal("not_a_probability", "no_chances")
+    names, codes = canonical(model.classes_, len(model.classes_), not_a_label="unknown_labels")
     classes = [names[code] for code in codes]
-    if wanted.positive not in classes:
-        raise Refusal("unknown_labels", "labels", ", ".join(classes[:5]), ", ".join(wanted.labels))
-    return lambda frame: model.predict_proba(frame)[:, classes.index(wanted.positive)]
+    unknown = [name for name in classes if name not in wanted.labels]
+    if unknown:
+        raise Refusal("unknown_labels", "labels", ", ".join(unknown[:5]), ", ".join(wanted.labels))
+    places = [wanted.labels.index(name) for name in classes]
+
+    def answer(frame: object) -> np.ndarray:
+        both = np.zeros((len(frame), len(wanted.labels)))
+        both[:, places] = model.predict_proba(frame)
+        return both
+
+    return answer
 
 
 def read_schema(data: bytes) -> object:
