@@ -17,24 +17,23 @@ def life(rounds: list[Round], history: dict, pages: list[str], title: str) -> di
 
     `history` is `repaired.life`; `pages` are the addresses of the rounds, which a click on a point opens.
     """
-    traces = [
-        line(shown, history["groups"][shown.number - 1], pages, SYMBOLS[place % len(SYMBOLS)])
+    overall = {
+        "type": "scatter",
+        "mode": "lines+markers",
+        "name": "all rows",
+        "x": list(range(len(rounds) + 1)),
+        "y": history["overall"],
+        "line": {"width": 4},
+        "marker": {"size": 9},
+        "zorder": 2,
+        "customdata": ["", *pages],
+        "hovertemplate": "all rows: %{y:.2%}<extra></extra>",
+    }
+    groups = [
+        line(shown, history["groups"][place], pages, SYMBOLS[place % len(SYMBOLS)])
         for place, shown in enumerate(rounds)
     ]
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "lines+markers",
-            "name": "all rows",
-            "x": list(range(len(rounds) + 1)),
-            "y": history["overall"],
-            "line": {"width": 4},
-            "marker": {"size": 9},
-            "customdata": ["", *pages],
-            "hovertemplate": "all rows: %{y:.2%}<extra></extra>",
-        }
-    )
-    return {"data": traces, "layout": layout(len(rounds), title)}
+    return {"data": [overall, *groups], "layout": layout(len(rounds), title)}
 
 
 def line(shown: Round, errors: list[float | None], pages: list[str], symbol: str) -> dict:
@@ -48,8 +47,8 @@ def line(shown: Round, errors: list[float | None], pages: list[str], symbol: str
         "name": f"group of fix {number}",
         "x": list(range(number - 1, number + len(known) - 1)),
         "y": known,
-        "text": ["", str(number), *[""] * (len(known) - 2)],
-        "textposition": "bottom left",
+        "text": [str(number), *[""] * (len(known) - 1)],
+        "textposition": "top center",
         "cliponaxis": False,
         "line": {"width": 1.5},
         "marker": {"size": 7, "symbol": symbol},
@@ -64,7 +63,7 @@ def layout(rounds: int, title: str) -> dict:
     places = list(range(0, rounds + 1, step))
     return {
         "height": 400,
-        "margin": {"l": 8, "r": 16, "t": 16, "b": 44},
+        "margin": {"l": 8, "r": 16, "t": 24, "b": 44},
         "paper_bgcolor": "rgba(0, 0, 0, 0)",
         "plot_bgcolor": "rgba(0, 0, 0, 0)",
         "showlegend": False,

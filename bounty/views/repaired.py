@@ -10,6 +10,7 @@ from .public import frame, visible_bounty
 
 HEAT_STEPS = 8
 NODES_SHOWN = 30
+UNUSED_SHOWN = 12
 
 
 def model(request: HttpRequest, slug: str) -> HttpResponse:
@@ -85,7 +86,7 @@ def round_page(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         shows_group=is_theirs or bounty.publishes_groups,
         repairs=[node | {"fix": rounds[node["group"] - 1]} for node in shown.repairs],
         used=[use for use in used if use[1] > 0],
-        unused=sorted(name for name, share in used if not share),
+        **left_out([name for name, share in used if not share]),
         previous=rounds[number - 2] if number > 1 else None,
         next=rounds[number] if number < len(rounds) else None,
         final=bounty.final["fixes"][number - 1] if bounty.finalised_at else None,
@@ -106,16 +107,23 @@ def heat_map(teams: list[dict]) -> dict:
     """Teams by columns that any of them uses; how dark a cell is says how much."""
     names = list(teams[0]["uses"]) if teams else []
     used = [name for name in names if any(team["uses"][name] > 0 for team in teams)]
+    most = max((use for team in teams for use in team["uses"].values()), default=0.0)
     rows = [
-        team | {"cells": [{"use": use, "heat": heat(use)} for use in (team["uses"][name] for name in used)]}
+        team
+        | {"cells": [{"use": use, "heat": heat(use, most)} for use in (team["uses"][name] for name in used)]}
         for team in teams
     ]
-    return {"columns": used, "unused": [name for name in names if name not in used], "uses": rows}
+    return {"columns": used, "uses": rows, **left_out([name for name in names if name not in used])}
 
 
-def heat(use: float) -> int:
-    """0 where a column is not used, else 1 to 8."""
-    return min(HEAT_STEPS, int(use * HEAT_STEPS) + 1) if use > 0 else 0
+def left_out(names: list[str]) -> dict:
+    """Columns that are not used; beyond the first ones only how many."""
+    return {"unused": names, "unused_more": max(0, len(names) - UNUSED_SHOWN)}
+
+
+def heat(use: float, most: float) -> int:
+    """0 where a column is not used, else 1 to 8: the most that any team uses one."""
+    return max(1, round(HEAT_STEPS * use / most)) if use > 0 else 0
 
 
 def by_column(coverage: list[dict]) -> list[dict]:

@@ -5,13 +5,16 @@
     if (address) location.assign(address);
   };
 
+  // Plotly gives the element `on` when it draws it for the first time, which may have been already.
+  const listen = (holder) => {
+    if (!holder.on) return false;
+    holder.on("plotly_click", open);
+    return true;
+  };
+
   for (const holder of document.querySelectorAll(".plot-opens [data-figure]")) {
-    // Plotly gives the element `on` when it draws it for the first time.
-    const watch = new MutationObserver(() => {
-      if (!holder.on) return;
-      watch.disconnect();
-      holder.on("plotly_click", open);
-    });
+    if (listen(holder)) continue;
+    const watch = new MutationObserver(() => listen(holder) && watch.disconnect());
     watch.observe(holder, { childList: true });
   }
 })();

@@ -16,7 +16,7 @@ from tests.onnx_models import below
 
 CALLERS = ("stranger", "participant", "rival", "other_organiser", "organiser", "staff")
 RULE = "age < 30 AND home = 'rent'"
-OPEN_TO_ALL = ("overview", "data", "leaderboard", "submit")
+OPEN_TO_ALL = ("overview", "data", "leaderboard", "submit", "model", "groups", "guard")
 HTMX = {"HX-Request": "true"}
 
 
@@ -181,7 +181,7 @@ NUMBERS = {
     ],
 }
 # As the page would write them, and as the database has them.
-SHOWN = ("86,421", "41.4", "11.2", "30.1", "7.654", "54,321", "27.2", "18.3", "3.2", "5.432", "77")
+SHOWN = ("86,421", "41.4", "11.2", "30.1", "7.654", "54,321", "27.2", "18.3", "3.2", "5.432", "77\xa0%")
 UNIQUE = ("86,421", "7.654", "54,321", "5.432")
 RAW = ("0.41357", "0.11246", "0.30111", "7.65432", "0.77313", "0.18263", "5.43219", "0.1357", "0.2468")
 LOG = "printed by the submitted code"

@@ -239,6 +239,7 @@ def test_every_page_is_sound_markup(participant, cast, open_bounty, run_worker):
     send(cast, open_bounty, "sex = 'female'")
     addresses = ["/", "/bounties/", page("submission", find.pk), page("submission", find.pk + 1)]
     addresses += [page(name, "lending") for name in ("overview", "data", "submit", "mine", "leaderboard")]
+    addresses += [page(name, "lending") for name in ("model", "groups", "guard")]
     answers = [participant.get(address) for address in addresses]
     answers += [fill(participant, group_rule="agee < 30"), fill(participant, "check_group", group_rule="")]
     titles = set()
