@@ -26,7 +26,8 @@ def contributions(bounty: Bounty) -> dict[int, Share]:
     start = Repaired.start(parts.answered(bounty, "leaderboard"))
     whole = start.answered.scale * max(rows, 1)
 
-    @lru_cache(maxsize=4096)
+    # Each list holds some bytes a row: few are kept, and the others made again from the ones before.
+    @lru_cache(maxsize=128)
     def model_of(taken: tuple[int, ...]) -> Repaired:
         if not taken:
             return start

@@ -15,6 +15,7 @@ from django.db import transaction
 
 from common.intake import FILE_EMPTY, FILE_TOO_BIG, IntakeError, db_now
 from common.jobs import UNFINISHED, Status
+from fairness.losses import LARGEST
 from fairness.slices import RuleError, compile_rule
 
 from .models import Bounty, Submission, Team
@@ -37,7 +38,7 @@ NO_FORMAT = "This bounty does not take a {part} of the format “{name}”. Choo
 FIXES_NOT_TAKEN = "This bounty takes finds only: groups without a predictor. Send kind=find."
 VALUE_NOT_TAKEN = "Send a value only with the format “constant”; leave it out for a model or a rule."
 VALUE_ONLY = "Of the format “constant”, send the value alone, without a rule or a file."
-NOT_A_NUMBER = "A constant answers one number in this bounty, such as 12.5."
+NOT_A_NUMBER = f"A constant answers one number in this bounty, such as 12.5, not beyond {LARGEST:.0e}."
 NOT_A_PROBABILITY = "A constant answers one probability in this bounty, from 0 to 1."
 UNKNOWN_LABEL = "A constant answers one label of this bounty: {labels}."
 RULE_MISSING = "Write the rule: an SQL condition such as age < 30."
@@ -187,12 +188,13 @@ def refuse_bad_constant(bounty: Bounty, predictor: Predictor) -> None:
 
 def refuse_bad_number(bounty: Bounty, text: str) -> None:
     try:
-        number = float(text)
+        # Python also reads 1_000 and other scripts' digits; other readers of the repaired model do not.
+        number = float(text) if text.isascii() and "_" not in text and len(text) <= 200 else math.nan
     except ValueError:
         number = math.nan
     if bounty.predicts == "probability" and not 0 <= number <= 1:
         raise IntakeError("not_a_probability", NOT_A_PROBABILITY, "predictor_value")
-    if not math.isfinite(number):
+    if not abs(number) <= LARGEST:
         raise IntakeError("not_a_number", NOT_A_NUMBER, "predictor_value")
 
 

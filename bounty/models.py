@@ -78,6 +78,8 @@ class BountyQuerySet(models.QuerySet):
             Q(opens_at__isnull=True) | Q(opens_at__lte=now),
             opened_at__isnull=False,
             closed_at__isnull=True,
+            # Clocks may differ: nothing comes in once the final half was read.
+            finalised_at__isnull=True,
         )
 
 

@@ -22,6 +22,7 @@ from .models import Bounty
 from .sandbox import FeatureTable
 
 FEATURES, TRUTH = "features", "truth"
+MOST = 1e100
 
 
 class DamagedPart(Exception):
@@ -168,7 +169,8 @@ class Answered:
         return self._in_units(worst_case(self.loss, now, then, self.facts["low"], self.facts["high"]))
 
     def _in_units(self, losses: np.ndarray) -> np.ndarray:
-        return losses / self.facts.get("unit", 1.0)
+        # One answer far beyond all others must not make a sum infinite.
+        return np.minimum(losses / self.facts.get("unit", 1.0), MOST)
 
     @cached_property
     def scale(self) -> float:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Losses = NDArray[np.int64]
+# Numbers to be predicted lie within this, or their squares and sums of squares would be infinite.
+LARGEST = 1e50
 CLIP = 1e-6  # a probability is held between this and 1 minus this
 # The base model's mean loss is at least so many units, and a row counts at most RANGE * STEPS of them, so
 # that

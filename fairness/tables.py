@@ -30,6 +30,7 @@ from fairness.columns import (
 from fairness.delimited import read_csv
 from fairness.encodings import detect, utf8_copy
 from fairness.jsonlines import is_json, read_json_lines
+from fairness.losses import LARGEST
 from fairness.parquet import MAGIC, read_parquet
 from fairness.rates import MEASURES, OF_NUMBERS, ONE_SIDED, Floats, count_errors
 
@@ -347,6 +348,11 @@ def _number_texts(column: pl.Series, measure: str) -> Labels:
     row = first_row(~column.is_finite() | column.is_null())
     if row is not None:
         raise TableError(f"Row {row} of column {shown(column.name)} is empty or not finite.")
+    row = first_row(column.abs() > LARGEST)
+    if row is not None:
+        raise TableError(
+            f"Row {row} of column {shown(column.name)} is beyond {LARGEST:.0e}. Choose a larger unit."
+        )
     return number_texts(column).to_numpy().astype(object)
 
 

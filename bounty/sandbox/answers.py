@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 
+from fairness.losses import LARGEST
+
 from .codes import REJECTIONS, Rejected, detail, shorten
 
 LOCKED, ANSWERS, NUMBERS, REFUSAL = b"+", b"A", b"N", b"R"
@@ -55,7 +57,7 @@ def unpack(message: bytes, rows: int, *, from_rule: bool) -> tuple[list[str], np
 
 
 def unpack_numbers(message: bytes, rows: int, kind: str) -> np.ndarray:
-    """Finite numbers, of probabilities between 0 and 1. Anything else that is no refusal is a crash."""
+    """Numbers that can be squared, probabilities between 0 and 1. What else is no refusal is a crash."""
     if message[:1] != NUMBERS:
         unpack(message, rows, from_rule=False)
         raise Rejected("crashed")
@@ -63,7 +65,7 @@ def unpack_numbers(message: bytes, rows: int, kind: str) -> np.ndarray:
     if len(body) != NUMBER.itemsize * rows:
         raise Rejected("crashed")
     numbers = np.frombuffer(body, NUMBER).astype(np.float64)
-    least, most = (0.0, 1.0) if kind == "probability" else (-np.inf, np.inf)
+    least, most = (0.0, 1.0) if kind == "probability" else (-LARGEST, LARGEST)
     if not np.isfinite(numbers).all() or (rows and (numbers.min() < least or numbers.max() > most)):
         raise Rejected("crashed")
     return numbers

@@ -5,6 +5,8 @@ from functools import partial
 
 import numpy as np
 
+from fairness.losses import LARGEST
+
 from .codes import Rejected, detail
 from .host import Output, Sandbox
 from .runs import run_everywhere
@@ -120,6 +122,8 @@ def constant(data: bytes, wanted: Wanted) -> np.generic:
         raise Rejected("not_a_number", answers_with) from error
     if not np.isfinite(number):
         raise Rejected("has_missing_answers", answers_with)
+    if abs(number) > LARGEST:
+        raise Rejected("not_a_number", answers_with)
     if wanted.kind == "probability" and not 0 <= number <= 1:
         raise Rejected("not_a_probability", answers_with)
     return np.float64(number)

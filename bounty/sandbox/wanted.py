@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fairness.losses import LARGEST
+
 from .answers import CODE, Refusal
 from .labels import canonical
 
@@ -64,6 +66,8 @@ def as_floats(array: np.ndarray) -> np.ndarray:
         missing = np.isinf(array)
     if missing.any():
         raise Refusal("has_missing_answers", "not_finite", int(by_row(missing).sum()), len(array))
+    if array.size and np.abs(array).max() > LARGEST:
+        raise Refusal("not_a_number", "answers", f"numbers beyond {LARGEST:.0e}")
     return array
 
 

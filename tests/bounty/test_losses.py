@@ -12,7 +12,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import log_loss, mean_squared_error
 from sklearn.pipeline import make_pipeline
 
-from bounty import intake, parts, repaired, sample
+from bounty import closing, drafts, intake, parts, repaired, sample
 from bounty.entry import Group, Predictor
 from common.intake import IntakeError
 from common.jobs import Status
@@ -132,6 +132,36 @@ def test_a_constant_must_be_a_probability(cast, chances, value, code):
     with pytest.raises(IntakeError) as refused:
         send_fix(cast.participant, chances, YOUNG, value)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("value", ["1e60", "-1e308", "nan", "1e999", "1_0", "\u0661", "0." + 300 * "1", ""])
+def test_a_constant_is_a_number_that_can_be_squared(cast, pay, value):
+    for send in (
+        send_fix,
+        lambda *sent: intake.check_rules(pay, Group("rule", YOUNG), Predictor("constant", value=value)),
+    ):
+        with pytest.raises(IntakeError) as refused:
+            send(cast.participant, pay, YOUNG, value)
+        assert refused.value.code == "not_a_number"
+
+
+def test_an_answer_beyond_all_others_does_not_stop_the_close(cast, pay, run_worker):
+    """Refused in the sandbox; and if one were stored, its loss stays a number that can be published."""
+    model = LinearRegression().fit(pd.DataFrame({"age": [20.0, 21.0]}), [1e60, 2e60])
+    file = ContentFile(skops.io.dumps(model), name="pay.skops")
+    fix = send_fix(cast.participant, pay, YOUNG, predictor=Predictor("skops", file=file))
+    good = send_fix(cast.rival, pay, YOUNG, "22")
+    run_worker()
+    fix.refresh_from_db()
+    good.refresh_from_db()
+    assert (fix.status, fix.error, good.code) == (Status.REJECTED, "not_a_number", "accepted")
+    answers = parts.unpack_answers(pay, good.answers.final)
+    answers[0] = 1e308
+    good.answers.final = parts.pack_answers(pay, answers)
+    good.answers.save()
+    drafts.close_bounty(pay)
+    with np.errstate(over="ignore"):
+        assert closing.finalise(pay.pk)
 
 
 def test_a_rule_predicts_no_number(cast, pay):
