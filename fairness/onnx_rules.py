@@ -6,7 +6,6 @@ number or text is a tensor of values and one that says where they are known. Num
 
 from dataclasses import dataclass
 
-import numpy as np
 from sqlglot import exp
 
 from fairness.columns import Schema, shown
@@ -152,15 +151,7 @@ class _Writer:
 
     def _calculate(self, node: exp.Expr) -> Scalar:
         left, right = self.scalar(node.this), self.scalar(node.expression)
-        operator, divisor = ARITHMETIC[type(node)], _constant(node.expression)
-        if operator == "Div" and divisor is not None:
-            # polars multiplies by the reciprocal of a constant, which may differ in the last digit.
-            with np.errstate(divide="ignore"):
-                operator, right = (
-                    "Mul",
-                    Scalar(self.graph.constant(1 / np.float64(divisor)), None, text=False),
-                )
-        value = self.graph.add(operator, left.value, right.value)
+        value = self.graph.add(ARITHMETIC[type(node)], left.value, right.value)
         unusable = self.graph.add("Or", self.graph.add("IsNaN", value), self.graph.add("IsInf", value))
         known = [self._not(unusable), *(scalar.known for scalar in (left, right) if scalar.known)]
         return Scalar(value, self.graph.join(known, "And"), text=False)
@@ -181,16 +172,3 @@ class _Writer:
 
     def _not(self, condition: str) -> str:
         return self.graph.add("Not", condition)
-
-
-def _constant(node: exp.Expr) -> float | None:
-    """The number a node is without looking at a row, as the rule's compiler sees it."""
-    match node:
-        case exp.Paren():
-            return _constant(node.this)
-        case exp.Neg():
-            inner = _constant(node.this)
-            return None if inner is None else -inner
-        case exp.Literal():
-            return float(node.name)
-    return None

@@ -185,7 +185,8 @@ class Compiler:
         sign, operate = ARITHMETIC[type(node)]
         left = self._of_kind(node.this, depth + 1, "number", sign)
         right = self._of_kind(node.expression, depth + 1, "number", sign)
-        result = self._finite(operate(self._full(left), right.expr))
+        # Both in full: polars multiplies by the reciprocal of a single divisor, unless there is a single row.
+        result = self._finite(operate(self._full(left), self._full(right)))
         return Value(result, "number", f"{left.sql} {sign} {right.sql}")
 
     def _between(self, node: exp.Expr, depth: int) -> Value:

@@ -49,7 +49,8 @@ class Rule:
             columns[f"k{i}"] = pl.Series([constant]).new_from_index(0, frame.height)
         data = pl.DataFrame(columns)
         for i, step in enumerate(self._steps):
-            data = data.with_columns(step.alias(f"t{i}"))
+            # As a series: a step that is missing everywhere would stay a scalar, which loses its length.
+            data = data.with_columns(data.select(step.alias(f"t{i}")).to_series())
         return data.to_series(data.width - 1).fill_null(False).to_numpy()
 
 

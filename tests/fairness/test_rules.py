@@ -1,5 +1,6 @@
 import random
 import sqlite3
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -384,7 +385,7 @@ class Grammar:
     def number(self, depth: int) -> str:
         pick = self.rng.choice
         if depth <= 0 or self.rng.random() < 0.4:
-            return pick(["a", "b", '"c d"', "0.0", "1.0", "-2.5", "3.0"])
+            return pick(["a", "b", '"c d"', "0.0", "1.0", "-2.5", "3.0", "0.1", "10.0"])
         return pick(
             [
                 lambda: f"({self.number(depth - 1)} {pick('+-*/')} {self.number(depth - 1)})",
@@ -437,7 +438,7 @@ class Grammar:
 
 def test_random_rules_take_the_rows_sqlite_takes():
     rng = random.Random(5)
-    numbers = [None, 0.0, 1.0, -2.5, 3.0, 0.25]
+    numbers = [None, 0.0, 1.0, -2.5, 3.0, 0.25, 0.3]
     texts = [None, "x", "Xy", "it's", "a%", "X.", "[x]", "yy"]
     data = [
         (*(rng.choice(numbers) for _ in range(3)), *(rng.choice(texts) for _ in range(2))) for _ in range(80)
@@ -468,3 +469,61 @@ def test_random_rules_take_the_rows_sqlite_takes():
         assert compile_rule(rule.sql, schema).sql == rule.sql
         checked += 1
     connection.close()
+
+
+@pytest.mark.parametrize(
+    "rule", ["0 < a / b", "0 = abs(a / b)", "0 < coalesce(a / b, 1 / b)", "1 = 1 AND 0 < a / b"]
+)
+def test_a_calculation_may_be_missing_in_every_row(rule):
+    schema = (Column("a", "number"), Column("b", "number"))
+    for n in (0, 1, 3):
+        frame = pl.DataFrame({"a": [1.0] * n, "b": [0.0] * n}, schema={"a": pl.Float64, "b": pl.Float64})
+        assert compile_rule(rule, schema).mask(frame).tolist() == [False] * n
+
+
+def test_a_quotient_is_the_same_in_one_row_and_in_many():
+    frame = pl.DataFrame({"x": [3.0, 0.3, 7.0] * 5})
+    for rule, expected in [("x / 10 = 0.3", [True, False, False]), ("x / 10 = 0.7", [False, False, True])]:
+        mask = compile_rule(rule, (Column("x", "number"),)).mask
+        assert mask(frame).tolist() == expected * 5
+        assert [bool(mask(frame[i])[0]) for i in range(3)] == expected
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_is_a_function_of_the_row(seed):
+    """Random rules on random tables: all rows at once, each row alone, and any cut give one mask."""
+    rng, grammar = random.Random(seed), Grammar(seed + 100)
+    names, kinds = ["a", "b", "c d", "s", "t"], [pl.Float64] * 3 + [pl.String] * 2
+    schema = tuple(
+        Column(n, "number" if k == pl.Float64 else "text") for n, k in zip(names, kinds, strict=True)
+    )
+    checked = 0
+    while checked < 60:
+        try:
+            rule = compile_rule(grammar.condition(3)[0], schema)
+        except RuleError as error:
+            assert "names no column" in str(error)
+            continue
+        n, missing = rng.randint(1, 30), [rng.choice([0, 0.2, 0.9, 1]) for _ in names]
+        frame = pl.DataFrame(
+            {
+                name: [
+                    None
+                    if rng.random() < missing[place]
+                    else rng.choice([0.0, 0.3, 3.0, round(rng.random() * 10, 1)])
+                    if place < 3
+                    else rng.choice(["x", "Xy", "it's", "a%"])
+                    for _ in range(n)
+                ]
+                for place, name in enumerate(names)
+            },
+            schema=dict(zip(names, kinds, strict=True)),
+        )
+        whole = rule.mask(frame).tolist()
+        assert [bool(rule.mask(frame[i])[0]) for i in range(n)] == whole, rule.sql
+        cuts = [0, *sorted(rng.choices(range(n + 1), k=3)), n]
+        parts = [rule.mask(frame[a:b]).tolist() for a, b in pairwise(cuts)]
+        assert [held for part in parts for held in part] == whole, rule.sql
+        order = rng.sample(range(n), n)
+        assert rule.mask(frame[order]).tolist() == [whole[i] for i in order], rule.sql
+        checked += 1
