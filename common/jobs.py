@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, models, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ class Job(models.Model):
     tries = models.PositiveSmallIntegerField(default=0, editable=False)
     lease = models.UUIDField(null=True, editable=False)
     leased_until = models.DateTimeField(null=True, editable=False)
+    # How often a lease ran out: a worker died or stood still. The default is the database's too, for code of
+    # the release before.
+    lease_expiries = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     # For a rejection, a code and a sentence that may be shown to its author.
     error = models.CharField(max_length=40, blank=True, editable=False)
     error_detail = models.CharField(max_length=500, blank=True, editable=False)
@@ -140,7 +144,11 @@ def give_back(job: Job, log: str) -> None:
 def reap_lost(model: type[Job]) -> None:
     """Queue the jobs again whose lease ran out, and fail those on their last try."""
     lost = model.objects.filter(status=Status.RUNNING, leased_until__lt=Now())
-    lost.filter(tries__gte=settings.JOB_TRIES).update(
-        status=Status.FAILED, finished=Now(), lease=None, leased_until=None
-    )
-    lost.update(status=Status.QUEUED, lease=None, leased_until=None)
+    ended = {"lease": None, "leased_until": None, "lease_expiries": F("lease_expiries") + 1}
+    failed = lost.filter(tries__gte=settings.JOB_TRIES).update(status=Status.FAILED, finished=Now(), **ended)
+    queued = lost.update(status=Status.QUEUED, **ended)
+    if failed or queued:
+        name = model._meta.verbose_name
+        logger.warning(
+            "%s leases of a %s ran out: %s queued again, %s failed", failed + queued, name, queued, failed
+        )

@@ -40,6 +40,7 @@ INSTALLED_APPS = [
     "config",
     "audits",
     "bounty",
+    "common",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
