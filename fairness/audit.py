@@ -17,7 +17,7 @@ import polars as pl
 
 from fairness.beside import mark_public
 from fairness.cells import Cells, sum_cells
-from fairness.columns import TableError
+from fairness.columns import TableError, rows_from
 from fairness.coverage import coverage
 from fairness.disclosure import offered
 from fairness.encodings import detect
@@ -25,7 +25,7 @@ from fairness.kept import KeptRows, keep_rows
 from fairness.kinds.base import NOT_STATED_TEXTS, Counted, Kind, Metric, Roles, Settings, Tolerance
 from fairness.parquet import MAGIC
 from fairness.report import Report, Told
-from fairness.tables import read_table
+from fairness.tables import first_row_number, read_table
 
 SCHEMA_VERSION = 1
 MAX_ROWS = 5_000_000
@@ -74,8 +74,10 @@ def run_audit(
         "encoding": encoding_of(path),
     }
     progress("Grouping the rows", 0.05)
-    kept = keep_rows(frame, kind, checked, settings)
-    counted = _counted(kept, kind, checked, settings, progress)
+    first_row = first_row_number(path)
+    with rows_from(first_row):
+        kept = keep_rows(frame, kind, checked, settings)
+        counted = _counted(kept, kind, checked, settings, progress)
     progress("Summing by group", 0.55)
     cells = sum_cells(
         counted,
@@ -94,7 +96,7 @@ def run_audit(
     mark_public(found, kept, counted, cells, settings)
     result = _plain(found)
     progress("Done", 1.0)
-    return AuditRun(result, cells, report.to_read())
+    return AuditRun(result, cells, report.to_read(first_row))
 
 
 def _counted(kept: KeptRows, kind: Kind, roles: Roles, settings: Settings, progress: Told) -> Counted:
@@ -104,8 +106,10 @@ def _counted(kept: KeptRows, kind: Kind, roles: Roles, settings: Settings, progr
         if not kept.excluded.any():
             raise
         left_out = int(kept.excluded.sum())
+        rows = "1 row" if left_out == 1 else f"{left_out:,} rows"
         raise TableError(
-            f"{error} (Rows are counted without the {left_out:,} that a pattern leaves out.)"
+            f"{error.text} (Looked at without the {rows} that a pattern leaves out.)",
+            *(int(kept.places[row]) for row in error.rows),
         ) from error
 
 

@@ -10,12 +10,12 @@ from pathlib import Path
 from fairness.cli_audit import add_audit
 from fairness.cli_fixes import add_fixes
 from fairness.cli_predict import add_merge, add_predict
-from fairness.columns import shown
+from fairness.columns import rows_from, shown
 from fairness.normalise import NORMALISERS
 from fairness.rates import MEASURES
 from fairness.rescore import read_evidence, read_mask
 from fairness.slices.search import QUALITIES, search_slices
-from fairness.tables import check_bounty_table, read_table, sample_columns
+from fairness.tables import check_bounty_table, first_row_number, read_table, sample_columns
 from fairness.verdict import judge_find
 
 BAD_INPUT = 2
@@ -55,17 +55,18 @@ def _rescore(options: argparse.Namespace) -> None:
 
 def _slices(options: argparse.Namespace) -> None:
     texts = (options.label, options.prediction) if options.measure == "wer" else ()
-    frame = read_table(options.file, as_text=texts)
-    table = check_bounty_table(
-        frame,
-        measure=options.measure,
-        label=options.label,
-        prediction=options.prediction,
-        favourable=options.favourable,
-        normaliser=options.normaliser,
-        weight=options.weight,
-        visible=options.columns or _searched(frame.columns, options),
-    )
+    with rows_from(first_row_number(options.file)):
+        frame = read_table(options.file, as_text=texts)
+        table = check_bounty_table(
+            frame,
+            measure=options.measure,
+            label=options.label,
+            prediction=options.prediction,
+            favourable=options.favourable,
+            normaliser=options.normaliser,
+            weight=options.weight,
+            visible=options.columns or _searched(frame.columns, options),
+        )
     found = search_slices(
         table.features,
         table.errors,

@@ -6,7 +6,8 @@ else (NaN, an empty text, a boolean, a date) gets past this module.
 
 import difflib
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -24,12 +25,42 @@ MISSING_WORDS = (
 )
 
 TRUTHS = ("true", "false")
+AFTER_HEADER = 2  # how a person counts the first row of values where the header is row 1
 
 Kind = Literal["number", "text"]
 
 
+ROW = "\0"  # where a TableError names a row; `shown` lets no other into a text
+
+
 class TableError(ValueError):
-    """The table's author must change something: the message says what, and names row and column."""
+    """The table's author must change something: the message says what, and names row and column.
+
+    rows: the places, from 0, of the rows that stand as ROW in the text. A person counts them from `first`.
+
+    >>> str(TableError(f"Row {ROW} is empty.", 0))
+    'Row 2 is empty.'
+    """
+
+    def __init__(self, text: str, *rows: int) -> None:
+        super().__init__(text, *rows)
+        self.text, self.rows, self.first = text, rows, AFTER_HEADER
+
+    def __str__(self) -> str:
+        text = self.text
+        for row in self.rows:
+            text = text.replace(ROW, str(row + self.first), 1)
+        return text
+
+
+@contextmanager
+def rows_from(first: int) -> Iterator[None]:
+    """Whatever is wrong with a table in here is told with its first row of values counted as `first`."""
+    try:
+        yield
+    except TableError as error:
+        error.first = first
+        raise
 
 
 @dataclass(frozen=True)
@@ -63,19 +94,10 @@ def is_hidden(character: str) -> bool:
     return category in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") and character not in "\u200c\u200d"
 
 
-def file_row(index: int) -> int:
-    """The row a person counts in the file, where the header is row 1.
-
-    >>> file_row(0)
-    2
-    """
-    return index + 2
-
-
-def first_row(mask: pl.Series, top: int = 2) -> int | None:
-    """The file row of the first true value, or None; top: the row of the first value."""
+def first_row(mask: pl.Series) -> int | None:
+    """The place of the first true value, from 0, or None."""
     where = mask.arg_true()
-    return int(where[0]) + top if where.len() else None
+    return int(where[0]) if where.len() else None
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -125,16 +147,16 @@ def check_asked(asked: Iterable[str], names: Collection[str]) -> None:
             raise TableError(f"There is no column {shown(name)}.{nearest(name, names)}")
 
 
-def settle_text(column: pl.Series, top: int = 2) -> pl.Series:
+def settle_text(column: pl.Series) -> pl.Series:
     """A column of texts (CSV, JSON lines) as Float64 or String; its kind is decided from all its values.
 
     Spaces around a value are dropped and an empty value is missing. The column is a number when every
     value that is not missing is one (point as decimal sign); there the MISSING_WORDS are missing too. It is
     0/1 when every value is true or false in any case. It stays text when a number has leading zeros (a
-    postcode) or more digits than a Float64 holds (an identifier). top: the file row of the first value.
+    postcode) or more digits than a Float64 holds (an identifier).
     Raises TableError on an infinite number or an overlong text.
     """
-    column = settle_written(column, top)
+    column = settle_written(column)
     sample = _known(column.head(1000))
     if sample.len() and not _may_be_read(sample):
         return column
@@ -147,10 +169,10 @@ def settle_text(column: pl.Series, top: int = 2) -> pl.Series:
     numbers = values.cast(pl.Float64, strict=False)
     if numbers.null_count() or _is_identifier(values, numbers):
         return column
-    return _finite(column.cast(pl.Float64, strict=False).fill_nan(None), top)
+    return _finite(column.cast(pl.Float64, strict=False).fill_nan(None))
 
 
-def settle_written(column: pl.Series, top: int = 2) -> pl.Series:
+def settle_written(column: pl.Series) -> pl.Series:
     """A column as the texts it was written with: no spaces around them, null where empty.
 
     Values that are no texts get their shortest one: 1.0 is "1", true is "true", a date is ISO text.
@@ -161,11 +183,11 @@ def settle_written(column: pl.Series, top: int = 2) -> pl.Series:
     if column.dtype == pl.Boolean or column.dtype.is_integer():
         column = column.cast(pl.String)
     elif column.dtype != pl.String:
-        column = settle_typed(column, top)
+        column = settle_typed(column)
     if column.dtype == pl.Float64:
         return number_texts(column)
     column = column.str.strip_chars()
-    _check_texts(column, top)
+    _check_texts(column)
     return column.set(column == "", None)
 
 
@@ -182,7 +204,7 @@ def number_texts(numbers: pl.Series) -> pl.Series:
     return numbers.replace_strict(distinct, texts, default=None)
 
 
-def settle_typed(column: pl.Series, top: int = 2) -> pl.Series:
+def settle_typed(column: pl.Series) -> pl.Series:
     """A Parquet column as Float64 or String.
 
     Numbers and decimals become Float64 (integers that a Float64 cannot tell apart become text), booleans 0/1,
@@ -196,14 +218,14 @@ def settle_typed(column: pl.Series, top: int = 2) -> pl.Series:
         numbers = column.cast(pl.Float64)
         return text if _is_identifier(text.drop_nulls(), numbers.drop_nulls()) else numbers
     if dtype.is_float() or dtype.is_decimal():
-        return _finite(column.cast(pl.Float64).fill_nan(None), top)
+        return _finite(column.cast(pl.Float64).fill_nan(None))
     if dtype == pl.Boolean:
         return column.cast(pl.Float64)
     if dtype in (pl.Date, pl.Datetime, pl.Time):
         return column.dt.to_string("iso:strict")
     if dtype in (pl.String, pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
-        _check_texts(column, top)
+        _check_texts(column)
         return column.set(column == "", None)
     raise TableError(
         f"Column {shown(name)} is of type {dtype}; numbers, text, booleans and dates are taken. "
@@ -234,22 +256,25 @@ def _is_identifier(texts: pl.Series, numbers: pl.Series) -> bool:
     return bool(texts.str.contains(r"^[+-]?0\d").any())
 
 
-def _finite(column: pl.Series, top: int) -> pl.Series:
-    row = first_row(column.abs() > MAX_NUMBER, top)
+def _finite(column: pl.Series) -> pl.Series:
+    row = first_row(column.abs() > MAX_NUMBER)
     if row is not None:
-        raise TableError(f"Row {row} of column {shown(column.name)} is infinite or too large for a number.")
+        raise TableError(
+            f"Row {ROW} of column {shown(column.name)} is infinite or too large for a number.", row
+        )
     return column
 
 
-def _check_texts(column: pl.Series, top: int) -> None:
+def _check_texts(column: pl.Series) -> None:
     longest = column.str.len_bytes().max()
     if not isinstance(longest, int):
         return
-    row = first_row(column.str.len_chars() > MAX_TEXT, top) if longest > MAX_TEXT else None
+    row = first_row(column.str.len_chars() > MAX_TEXT) if longest > MAX_TEXT else None
     if row is not None:
         raise TableError(
-            f"Row {row} of column {shown(column.name)} holds a text of more than {MAX_TEXT:,} characters."
+            f"Row {ROW} of column {shown(column.name)} holds a text of more than {MAX_TEXT:,} characters.",
+            row,
         )
-    row = first_row(column.str.contains("\0", literal=True), top)
+    row = first_row(column.str.contains("\0", literal=True))
     if row is not None:
-        raise TableError(f"Row {row} of column {shown(column.name)} holds a NUL character. Take it out.")
+        raise TableError(f"Row {ROW} of column {shown(column.name)} holds a NUL character. Take it out.", row)

@@ -25,7 +25,7 @@ from fairness.columns import (
     settle_written,
     shown,
 )
-from fairness.encodings import BOM
+from fairness.encodings import BOM, MARKS
 
 BLOCK = 1 << 24
 BLOCK_ROWS = 50_000
@@ -47,9 +47,12 @@ class _Table:
 
 
 def is_json(path: Path) -> bool:
-    """Whether a file begins as JSON does: with an object, or with an array of objects or arrays."""
+    """Whether a file, in any encoding, begins as JSON does: an object, or an array of objects or arrays."""
     with path.open("rb") as file:
-        start = file.read(1 << 16).removeprefix(BOM).lstrip()
+        start = file.read(1 << 16)
+    for mark in MARKS:
+        start = start.removeprefix(mark)
+    start = start.replace(b"\0", b"").lstrip()  # UTF-16 writes the marks of JSON with a NUL each
     return start.startswith(b"{") or ARRAY.match(start) is not None
 
 
@@ -186,5 +189,5 @@ def _column(table: _Table, name: str) -> pl.Series:
 
 def _settled(column: pl.Series, as_text: bool) -> pl.Series:
     if as_text:
-        return settle_written(column, top=1)
-    return settle_text(column, top=1) if column.dtype == pl.String else settle_typed(column, top=1)
+        return settle_written(column)
+    return settle_text(column) if column.dtype == pl.String else settle_typed(column)

@@ -8,10 +8,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fairness.cells import Grouping, Ints, group_rows
-from fairness.columns import TableError, file_row, first_row, nearest, shown
+from fairness.columns import ROW, TableError, first_row, nearest, shown
 from fairness.kinds.base import Kind, Roles, Settings
 from fairness.rates import Floats
-from fairness.tables import canonical_labels
+from fairness.tables import canonical_labels, not_numbers
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def _codes(frame: pl.DataFrame, column: str | None) -> Ints | None:
     values = frame.get_column(column)
     row = first_row(values.is_null())
     if row is not None:
-        raise TableError(f"Row {row} of column {shown(column)} is empty; every row needs a value there.")
+        raise TableError(f"Row {ROW} of column {shown(column)} is empty; every row needs a value there.", row)
     return (values.rank("dense").cast(pl.Int64) - 1).to_numpy()
 
 
@@ -99,11 +99,10 @@ def _numbers(frame: pl.DataFrame, column: str | None, word: str) -> Floats | Non
         return None
     values = frame.get_column(column)
     if not values.dtype.is_numeric():
-        row = first_row(values.cast(pl.Float64, strict=False).is_null() & values.is_not_null())
-        raise TableError(f"The {word} column {shown(column)} must hold numbers only; row {row} does not.")
+        raise not_numbers(word, values)
     row = first_row(values.is_null() | (values < 0))
     if row is not None:
-        raise TableError(f"Row {row} of the {word} column {shown(column)} is empty or negative.")
+        raise TableError(f"Row {ROW} of the {word} column {shown(column)} is empty or negative.", row)
     return values.to_numpy().astype(np.float64)
 
 
@@ -140,8 +139,9 @@ def _refuse_repeated(frame: pl.DataFrame, column: str | None) -> None:
         first = double.arg_true()[0]
         rows = (values == values[first]).arg_true().head(2)
         raise TableError(
-            f"Rows {file_row(int(rows[0]))} and {file_row(int(rows[1]))} of column {shown(column)} are both "
-            f"{shown(values[first])}; every row needs a name of its own."
+            f"Rows {ROW} and {ROW} of column {shown(column)} are both "
+            f"{shown(values[first])}; every row needs a name of its own.",
+            *rows.to_list(),
         )
 
 

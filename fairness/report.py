@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fairness.calibration import calibrate
 from fairness.cells import MOST_CELLS, Cells, Ints
-from fairness.columns import TableError, file_row, nearest, shown
+from fairness.columns import TableError, nearest, shown
 from fairness.compare import compare_systems
 from fairness.disaggregate import View, groups_of, tabulate
 from fairness.kept import KeptRows, texts_of
@@ -228,9 +228,9 @@ class Report:
             ]
         return found
 
-    def to_read(self) -> pl.DataFrame:
-        """The rows as a reader finds them."""
-        columns = [pl.Series("row", self.kept.places + file_row(0), dtype=pl.Int32)]
+    def to_read(self, first_row: int) -> pl.DataFrame:
+        """The rows as a reader finds them, the file's first one numbered `first_row`."""
+        columns = [pl.Series("row", self.kept.places + first_row, dtype=pl.Int32)]
         for role, name in ((self.kind.id_role, "id"), (self.kind.cluster_role, "person")):
             column = self.roles.one(role) if role else None
             if column is not None:

@@ -14,15 +14,17 @@ import numpy.typing as npt
 import polars as pl
 
 from fairness.columns import (
+    AFTER_HEADER,
     MAX_COLUMNS,
+    ROW,
     Column,
     Schema,
     TableError,
     check_asked,
     check_names,
-    file_row,
     first_row,
     number_texts,
+    rows_from,
     settle_text,
     settle_typed,
     shown,
@@ -41,6 +43,7 @@ __all__ = [
     "TableError",
     "canonical_labels",
     "check_bounty_table",
+    "first_row_number",
     "read_table",
     "schema_of",
 ]
@@ -130,9 +133,14 @@ def read_table(
             max_bytes=max_unpacked,
             max_text=min(max_bytes, max_unpacked),
         )
-    with utf8_copy(path, detect(path), max_bytes) as text:
+    with rows_from(first_row_number(path)), utf8_copy(path, detect(path), max_bytes) as text:
         read = read_json_lines if is_json(text) else read_csv
         return read(text, as_text=as_text, max_rows=max_rows, max_columns=max_columns, max_cells=max_cells)
+
+
+def first_row_number(path: Path | str) -> int:
+    """How a person counts a file's first row of values: 1 in JSON lines, which has no header."""
+    return 1 if is_json(Path(path)) else AFTER_HEADER
 
 
 def schema_of(frame: pl.DataFrame) -> Schema:
@@ -159,7 +167,7 @@ def canonical_labels(values: pl.Series | npt.NDArray[np.generic] | Sequence[obje
     series = settle_typed(series.alias(column))
     row = first_row(series.is_null())
     if row is not None:
-        raise TableError(f"Row {row} of column {shown(column)} is empty; every row needs a value there.")
+        raise TableError(f"Row {ROW} of column {shown(column)} is empty; every row needs a value there.", row)
     texts = number_texts(series) if series.dtype == pl.Float64 else series
     return texts.to_numpy().astype(object)
 
@@ -281,7 +289,8 @@ def _labels(column: pl.Series) -> Labels:
     row = first_row(column.str.len_chars() > MAX_LABEL) if column.dtype == pl.String else None
     if row is not None:
         raise TableError(
-            f"Row {row} of column {shown(column.name)} holds a label of more than {MAX_LABEL} characters."
+            f"Row {ROW} of column {shown(column.name)} holds a label of more than {MAX_LABEL} characters.",
+            row,
         )
     return canonical_labels(column, column.name)
 
@@ -333,8 +342,9 @@ def _probability_pairs(
     row = first_row(~column.is_between(0, 1))
     if row is not None:
         raise TableError(
-            f"Row {row} of column {shown(prediction.name)} is {shown(column[row - file_row(0)])}; for "
-            f"{measure.replace('_', ' ')} it must be the favourable label's probability, between 0 and 1."
+            f"Row {ROW} of column {shown(prediction.name)} is {shown(column[row])}; for "
+            f"{measure.replace('_', ' ')} it must be the favourable label's probability, between 0 and 1.",
+            row,
         )
     return y_true, texts, labels
 
@@ -347,11 +357,11 @@ def _number_texts(column: pl.Series, measure: str) -> Labels:
         )
     row = first_row(~column.is_finite() | column.is_null())
     if row is not None:
-        raise TableError(f"Row {row} of column {shown(column.name)} is empty or not finite.")
+        raise TableError(f"Row {ROW} of column {shown(column.name)} is empty or not finite.", row)
     row = first_row(column.abs() > LARGEST)
     if row is not None:
         raise TableError(
-            f"Row {row} of column {shown(column.name)} is beyond {LARGEST:.0e}. Choose a larger unit."
+            f"Row {ROW} of column {shown(column.name)} is beyond {LARGEST:.0e}. Choose a larger unit.", row
         )
     return number_texts(column).to_numpy().astype(object)
 
@@ -381,12 +391,13 @@ def _check_labels(y_true: Labels, measure: str, label: str) -> tuple[str, ...]:
     limit = 2 if two else MAX_CLASSES
     if len(labels) > limit:
         least = min(found.iter_rows(), key=lambda pair: (pair[1], pair[0]))[0]
-        row = file_row(int(np.argmax(y_true == least)))
+        row = int(np.argmax(y_true == least))
         exact = f"exactly two for {measure.replace('_', ' ')}"
         allowed = exact if two else f"at most {limit}"
         raise TableError(
             f"Column {shown(label)} holds {len(labels):,} different labels; it may hold {allowed}. "
-            f"The rarest, {shown(least)}, first stands in row {row}."
+            f"The rarest, {shown(least)}, first stands in row {ROW}.",
+            row,
         )
     return labels
 
@@ -402,8 +413,9 @@ def _check_predictions(y_pred: Labels, labels: tuple[str, ...], prediction: str)
     row = first_row(pl.Series(y_pred.tolist(), dtype=pl.String).is_in(labels).not_())
     if row is not None:
         raise TableError(
-            f"Row {row} of column {shown(prediction)} is {shown(y_pred[row - file_row(0)])}, which is not "
-            f"among the labels: {', '.join(shown(label) for label in labels)}."
+            f"Row {ROW} of column {shown(prediction)} is {shown(y_pred[row])}, which is not "
+            f"among the labels: {', '.join(shown(label) for label in labels)}.",
+            row,
         )
 
 
@@ -428,7 +440,7 @@ def _favourable(favourable: object, labels: tuple[str, ...], measure: str) -> st
 def _clusters(column: pl.Series) -> npt.NDArray[np.int64]:
     row = first_row(column.is_null())
     if row is not None:
-        raise TableError(f"Row {row} of the cluster column {shown(column.name)} is empty.")
+        raise TableError(f"Row {ROW} of the cluster column {shown(column.name)} is empty.", row)
     return _ranks(column)
 
 
@@ -439,15 +451,21 @@ def _ranks(column: pl.Series) -> npt.NDArray[np.int64]:
 def _weights(column: pl.Series) -> npt.NDArray[np.float64]:
     name = shown(column.name)
     if not column.dtype.is_numeric():
-        row = first_row(column.cast(pl.Float64, strict=False).is_null() & column.is_not_null())
-        raise TableError(f"The weight column {name} must hold numbers only; row {row} does not.")
+        raise not_numbers("weight", column)
     values = column.cast(pl.Float64)
     row = first_row(values.is_null() | ~values.is_finite() | (values < 0))
     if row is not None:
-        raise TableError(f"Row {row} of the weight column {name} is empty, negative or not finite.")
+        raise TableError(f"Row {ROW} of the weight column {name} is empty, negative or not finite.", row)
     if not values.sum():
         raise TableError(f"Every weight in column {name} is 0.")
     return values.to_numpy()
+
+
+def not_numbers(role: str, column: pl.Series) -> TableError:
+    """What is wrong with a column of texts that must be numbers."""
+    row = first_row(column.cast(pl.Float64, strict=False).is_null() & column.is_not_null())
+    text = f"The {role} column {shown(column.name)} must hold numbers only"
+    return TableError(f"{text}.") if row is None else TableError(f"{text}; row {ROW} does not.", row)
 
 
 def _settled(column: pl.Series) -> pl.Series:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from fairness.columns import TableError, file_row, first_row, shown
+from fairness.columns import ROW, TableError, first_row, shown
 from fairness.kinds.base import (
     CONDITION,
     GROUP,
@@ -20,7 +20,7 @@ from fairness.kinds.base import (
     Roles,
     Settings,
 )
-from fairness.tables import canonical_labels
+from fairness.tables import canonical_labels, not_numbers
 
 MAX_LABELS = 50
 
@@ -169,19 +169,20 @@ def _refuse_strange(y_pred: np.ndarray, labels: tuple[str, ...], system: str) ->
     row = first_row(pl.Series(y_pred.tolist(), dtype=pl.String).is_in(list(labels)).not_())
     if row is not None:
         raise TableError(
-            f"Row {row} of column {shown(system)} is {shown(y_pred[row - file_row(0)])}, which is not among "
-            f"the labels: {', '.join(shown(label) for label in labels)}."
+            f"Row {ROW} of column {shown(system)} is {shown(y_pred[row])}, which is not among "
+            f"the labels: {', '.join(shown(label) for label in labels)}.",
+            row,
         )
 
 
 def _scores(column: pl.Series) -> np.ndarray:
-    name = shown(column.name)
     if not column.dtype.is_numeric():
-        row = first_row(column.cast(pl.Float64, strict=False).is_null() & column.is_not_null())
-        raise TableError(f"The score column {name} must hold numbers only; row {row} does not.")
+        raise not_numbers("score", column)
     row = first_row(column.is_null() | (column < 0) | (column > 1))
     if row is not None:
-        raise TableError(f"Row {row} of the score column {name} is empty or outside 0 to 1.")
+        raise TableError(
+            f"Row {ROW} of the score column {shown(column.name)} is empty or outside 0 to 1.", row
+        )
     return column.to_numpy().astype(np.float64)
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import polars as pl
 
-from fairness.columns import TableError, file_row, first_row, shown
+from fairness.columns import ROW, TableError, first_row, shown
 from fairness.kinds.base import (
     CONDITION,
     GROUP,
@@ -22,6 +22,7 @@ from fairness.kinds.base import (
     Settings,
 )
 from fairness.normalise import NORMALISERS, normalise, version
+from fairness.tables import not_numbers
 from fairness.wer import ALIGNER, count_characters, count_words
 
 CHUNK = 50_000
@@ -211,7 +212,7 @@ def _counted(frame: pl.DataFrame, roles: Roles, given: list[str]) -> Counted:
     counts = pl.DataFrame({role: column.cast(pl.Int32) for role, column in columns.items()})
     wrong = first_row(counts["substitutions"] + counts["deletions"] > counts["words"])
     if wrong is not None:
-        raise TableError(f"Row {wrong} has more substitutions and deletions than words.")
+        raise TableError(f"Row {ROW} has more substitutions and deletions than words.", wrong)
     if not counts["words"].sum():
         raise TableError("The words of every row are 0, so no rate can be counted.")
     facts = {"normaliser": "counts were given", "aligner": ""}
@@ -220,15 +221,14 @@ def _counted(frame: pl.DataFrame, roles: Roles, given: list[str]) -> Counted:
 
 def _whole(column: pl.Series) -> pl.Series:
     if not column.dtype.is_numeric():
-        texts = column.cast(pl.Float64, strict=False).is_null() & column.is_not_null()
-        raise TableError(f"Column {shown(column.name)} must hold counts; row {first_row(texts)} does not.")
+        raise not_numbers("counts", column)
     wrong = column.is_null() | (column < 0) | (column % 1 != 0) | (column > np.iinfo(np.int32).max)
     row = first_row(wrong)
     if row is not None:
-        value = column[row - file_row(0)]
+        value = column[row]
         found = "empty" if value is None else f"{value:g}"
         raise TableError(
-            f"Row {row} of column {shown(column.name)} is {found}; counts are whole and not negative."
+            f"Row {ROW} of column {shown(column.name)} is {found}; counts are whole and not negative.", row
         )
     return column
 

@@ -327,9 +327,39 @@ def test_a_column_with_an_equals_sign_has_a_role_too(tmp_path, capsys):
     assert "20.0%" in capsys.readouterr().out
 
 
-def test_a_wrong_row_among_those_kept_says_how_it_is_counted(tmp_path):
+def test_a_wrong_row_among_those_kept_is_named_as_the_file_counts_it(tmp_path):
     path = write(tmp_path / "counts.csv", "w,s,d,i,n\n5,1,1,0,skip\n5,1,1,0,x\n5,4,4,0,x\n")
     settings = Settings(smallest=1, exclude=(("n", "skip"),))
-    with pytest.raises(TableError, match="Row 3 has more substitutions") as refused:
+    with pytest.raises(TableError, match="Row 4 has more substitutions") as refused:
         run_audit(path, KINDS["speech"], COUNTS, settings)
-    assert "without the 1 that a pattern leaves out" in str(refused.value)
+    assert "without the 1 row that a pattern leaves out" in str(refused.value)
+
+
+COUNTED = [{"n": "x", "w": 5, "s": 1, "d": 1, "i": 0, "p": "ann"} for _ in range(3)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize(
+    ("change", "roles", "message"),
+    [
+        ({"s": 5}, {}, "Row 3 has more substitutions"),
+        ({"s": -1}, {}, 'Row 3 of column "s" is -1'),
+        ({"s": "much"}, {}, "must hold numbers only; row 3 does not"),
+        ({"p": None}, {"p": "speaker"}, 'Row 3 of column "p" is empty'),
+        ({"p": "z"}, {"p": "utterance_id"}, 'Rows 1 and 2 of column "p" are both "ann"'),
+        ({"w": 1e39}, {}, 'Row 3 of column "w" is infinite or too large'),
+    ],
+)
+def test_rows_of_json_lines_are_counted_from_one(tmp_path, encoding, change, roles, message):
+    lines = [json.dumps(row) for row in (*COUNTED[:2], COUNTED[2] | change)]
+    path = tmp_path / "counts.jsonl"
+    path.write_bytes("\n".join(lines).encode(encoding))
+    with pytest.raises(TableError, match=message):
+        run_audit(path, KINDS["speech"], COUNTS | roles, Settings(smallest=1))
+
+
+def test_the_rows_to_read_are_numbered_as_the_file_is(tmp_path):
+    lines = write(tmp_path / "counts.jsonl", "\n".join(map(json.dumps, COUNTED)))
+    commas = write(tmp_path / "counts.csv", "w,s,d,i,n\n" + "5,1,1,0,x\n" * 3)
+    for path, rows in ((lines, [1, 2, 3]), (commas, [2, 3, 4])):
+        assert run_audit(path, KINDS["speech"], COUNTS, Settings(smallest=1)).rows["row"].to_list() == rows
