@@ -29,8 +29,8 @@ ALL_VERDICTS_USED = "All {cap} verdicts of this bounty are used or waiting, so i
 TEAM_VERDICTS_USED = "Your team has used its {cap} verdicts in this bounty."
 DAY_USED = "Your team has used its {cap} verdicts for today. The next are free at {resets:%H:%M} UTC."
 REJECTED_DAY_USED = (
-    "{cap} submissions of your team were rejected today, which is the cap. You can submit again at "
-    "{resets:%H:%M} UTC; try your model on the public sample first, which costs nothing."
+    "{cap} submissions of your team were rejected, or failed on our side, today, which is the cap. You can "
+    "submit again at {resets:%H:%M} UTC; try your model on the public sample first, which costs nothing."
 )
 TWO_WAITING = "Your team has {cap} unfinished submissions. Wait for one to finish, then send the next."
 KEY_REUSED = "This Idempotency-Key was used for a different submission. Send a new key."
@@ -106,7 +106,10 @@ def quota_of(bounty: Bounty, team: Team | None) -> Quota:
     using = bounty.submissions.using_verdicts()
     mine = bounty.submissions.filter(team=team) if team else Submission.objects.none()
     mine_using = mine.using_verdicts()
-    rejected = mine.filter(status=Status.REJECTED, on_hidden=False, created__gte=midnight)
+    # Our own failures are among them, or a model that makes us fail could be sent without end.
+    rejected = mine.filter(
+        status__in=(Status.REJECTED, Status.FAILED), on_hidden=False, created__gte=midnight
+    )
     left = {
         "bounty_left": bounty.verdict_cap - using.count(),
         "team_left": bounty.team_cap - mine_using.count(),

@@ -279,8 +279,8 @@ class SettingsForm(DetailsForm):
             "alpha": "The chance that anything at all is accepted although no group is worse.",
             "team_cap": "So that nobody uses up the verdicts of all.",
             "daily_cap": "Counted from midnight UTC.",
-            "rejected_daily_cap": "Submissions that do not run cost no verdict; this cap keeps them from "
-            "flooding the queue.",
+            "rejected_daily_cap": "Submissions that do not run, or fail on our side, cost no verdict; this "
+            "cap keeps them from flooding the queue.",
             "wall_seconds": "For one run over the hidden rows, 1 to 120.",
             "allow_python": "They run in the same sandbox, but can do more in it than the other formats. "
             "Off is safer.",
@@ -434,10 +434,5 @@ class SubmissionFilter(forms.Form):
     group_format = forms.ChoiceField(
         required=False, label="Format", choices=[("", "Any format"), *GROUP_FORMAT_NAMES.items()]
     )
-    team = forms.ModelChoiceField(None, required=False, empty_label="Any team")
+    team = forms.CharField(required=False, label="Team's name", max_length=150)
     text = forms.CharField(required=False, label="Text in rule, note, file name or log", max_length=200)
-
-    def __init__(self, *args, bounty: Bounty, **kwargs) -> None:
-        super().__init__(*args, **kwargs)
-        senders = bounty.teams.filter(submissions__isnull=False).distinct()
-        self.fields["team"].queryset = senders.order_by("name")

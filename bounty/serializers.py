@@ -139,7 +139,9 @@ class QuotaSerializer(serializers.Serializer):
     bounty_left = serializers.IntegerField()
     team_left = serializers.IntegerField()
     today_left = serializers.IntegerField()
-    rejected_left = serializers.IntegerField()
+    rejected_left = serializers.IntegerField(
+        help_text="Of the submissions that may be rejected, or fail on our side, today."
+    )
     unfinished_left = serializers.IntegerField()
     resets_at = serializers.DateTimeField()
 

@@ -83,7 +83,8 @@ class RoundSerializer(WithSentSerializer):
     uses = serializers.DictField(
         source="submission.uses",
         child=serializers.FloatField(),
-        help_text="By column, the share of public rows that change sides when its values are shuffled.",
+        help_text="By column, the share of rows that change sides when its values are shuffled: of up to 400 "
+        "public rows, taken from inside and outside the group by turns.",
     )
     points = serializers.SerializerMethodField(
         help_text="Exact, in percentage points of the overall error; null while the bounty is open."
@@ -129,7 +130,8 @@ class TeamUsesSerializer(serializers.Serializer):
     groups = serializers.IntegerField(help_text="Accepted ones, of finds and fixes.")
     uses = serializers.DictField(
         child=serializers.FloatField(),
-        help_text="By column, the mean share of public rows that change sides when its values are shuffled.",
+        help_text="By column, the mean over their groups of the share of rows that change sides when its "
+        "values are shuffled: of up to 400 public rows, from inside and outside by turns.",
     )
 
 

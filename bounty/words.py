@@ -52,7 +52,7 @@ TESTS = {
     "stake": "stakes on the gains, which ask for no distribution",
 }
 FAILED = (
-    "Something went wrong on our side, three times. The organiser can see it; it costs you nothing. "
+    "Something went wrong on our side, three times. The organiser can see it; it used no verdict. "
     "Please submit it again later."
 )
 QUEUE = {

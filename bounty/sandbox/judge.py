@@ -101,7 +101,8 @@ def judge_fix(
         run = partial(sandbox.run, predictor.format, predictor.data, wanted=wanted, **limits)
         first, _, last, _ = run_everywhere(run, ours, theirs, np.random.default_rng(random_state))
     except Rejected as rejection:
-        # Of hidden rows not even this is told.
+        # Of hidden rows not even this is told: a group and a predictor that each fail where a row is as they
+        # ask would get two answers about hidden rows for one verdict.
         if not rejection.on_hidden:
             rejection.detail = f"{ABOUT_PREDICTOR} {rejection.detail}".strip()
         raise

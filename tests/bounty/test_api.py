@@ -201,7 +201,7 @@ def test_our_failure_says_that_it_costs_nothing(caller):
     Submission.objects.update(status=Status.FAILED, finished=timezone.now(), log="Traceback: secret")
     failed = caller.get(path_of(made)).json()
     assert failed["error"]["code"] == "failed"
-    assert "costs you nothing" in failed["error"]["detail"]
+    assert "it used no verdict" in failed["error"]["detail"]
     assert "secret" not in str(failed)
 
 

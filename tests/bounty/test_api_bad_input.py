@@ -173,6 +173,7 @@ def test_a_bounty_that_is_closed_or_not_yet_open(caller, open_bounty):
         ({"team_cap": 1}, Status.REJECTED, True, "team_verdicts_used", False),
         ({"daily_cap": 1}, Status.REJECTED, True, "daily_verdicts_used", True),
         ({"rejected_daily_cap": 1}, Status.REJECTED, False, "daily_rejections_used", True),
+        ({"rejected_daily_cap": 2}, Status.FAILED, False, "daily_rejections_used", True),
         ({}, Status.QUEUED, False, "too_many_unfinished", False),
     ],
 )

@@ -107,6 +107,15 @@ def test_our_own_failure_is_called_so(participant, cast, open_bounty):
     Submission.objects.update(status=Status.FAILED, log="Traceback")
     shown = text(participant.get(page("submission", find.pk)))
     assert "Our fault" in shown and words.FAILED in shown and "Traceback" not in shown
+    assert "It used no verdict; it counts with the 30 rejections a day." in shown
+
+
+def test_our_own_failures_cannot_be_brought_about_without_end(participant, cast, open_bounty):
+    send(cast, open_bounty)
+    Submission.objects.update(status=Status.FAILED)
+    change(open_bounty, rejected_daily_cap=1)
+    shown = text(participant.get(page("submit", "lending")))
+    assert "1 submissions of your team were rejected, or failed on our side, today, which is the cap" in shown
 
 
 def test_what_was_sent_stands_there_with_name_and_size(participant, cast, open_bounty):
