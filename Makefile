@@ -9,7 +9,7 @@ MANAGE := $(PYTHON) manage.py
 REQUIREMENTS := requirements.txt requirements-demo.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench pins clean
+.PHONY: help demo serve test check bench load pins clean
 # A target that ends badly leaves no stamp.
 .DELETE_ON_ERROR:
 
@@ -19,6 +19,7 @@ help:
 	@echo "make test     the tests                                        (ARGS= goes to pytest)"
 	@echo "make check    format, lint, types, imports, migrations, tests"
 	@echo "make bench    the benchmarks, into bench/out                   (ARGS= names some)"
+	@echo "make load     500 people on the site as it runs for the public (ARGS=--short: 50 people, 20 s)"
 	@echo "make pins     pin the requirements anew                        (ARGS=--upgrade: newest versions)"
 	@echo "make clean    remove the environment and caches; data in var/ stay"
 
@@ -45,6 +46,16 @@ bench: export PEERS_PYTHON := $(if $(wildcard bench/peers-requirements.txt),$(CU
 bench: .venv/installed-dev $(if $(wildcard bench/peers-requirements.txt),var/peers-venv/installed)
 	@rm -rf $(FAULTLINE_DATA)
 	@$(STACK) serve --once --port $(PORT) -- $(PYTHON) -m bench.run $(ARGS)
+
+# As behind a proxy, so that each of the people has an address of its own.
+load: export FAULTLINE_DATA := $(CURDIR)/var/load
+load: export DEBUG := 0
+load: export NUM_PROXIES := 1
+load: export DJANGO_SETTINGS_MODULE := config.settings
+load: .venv/installed-dev
+	@rm -rf $(FAULTLINE_DATA)
+	@$(STACK) serve --once --port $(PORT) -- $(PYTHON) -m bench.load $(ARGS); \
+		code=$$?; rm -rf $(FAULTLINE_DATA); exit $$code
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
 	--python-version 3.11 --custom-compile-command "make pins" $(ARGS)

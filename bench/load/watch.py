@@ -1,0 +1,112 @@
+"""Memory and processor time of the site's processes while it is under load."""
+
+import statistics
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import psutil
+
+# What a command line holds, and what it is; the first that fits.
+KINDS = (
+    ("locust", "load"),
+    ("bench.load", "measuring"),
+    ("gunicorn", "web"),
+    ("celery", "worker"),
+    ("sandbox", "sandbox"),
+    ("postgres", "PostgreSQL"),
+    ("redis", "Redis"),
+)
+EVERY_SECONDS = 2.0
+WARM_UP = 1 / 3  # of the time, in which caches fill
+# What is not called growth: less than this share of a process and less than these bytes.
+LEAST_SHARE, LEAST_BYTES = 0.1, 16_000_000
+
+
+@dataclass
+class Seen:
+    """One process: memory of its own (not shared with others), second by second."""
+
+    kind: str
+    pid: int
+    memory: list[int] = field(default_factory=list)
+
+    @property
+    def settled(self) -> list[int]:
+        return self.memory[int(len(self.memory) * WARM_UP) :]
+
+    @property
+    def grew(self) -> int:
+        """From the middle of the first half after the warm-up to the middle of the second."""
+        half = len(self.settled) // 2
+        return int(statistics.median(self.settled[half:]) - statistics.median(self.settled[:half]))
+
+    @property
+    def grows_steadily(self) -> bool:
+        """Whether it was larger all through the second half than ever in the first, and by what counts."""
+        half = len(self.settled) // 2
+        higher = min(self.settled[half:]) > max(self.settled[:half])
+        return higher and self.grew > max(LEAST_BYTES, LEAST_SHARE * self.settled[0])
+
+
+class Watch(threading.Thread):
+    """Looks at the supervisor's whole family every two seconds."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.supervisor = psutil.Process().parent()
+        self.seen: dict[int, Seen] = {}
+        self.cores: dict[str, float] = defaultdict(float)
+        self.done = threading.Event()
+        self.rounds = 0
+
+    def run(self) -> None:
+        last, before, machine = time.monotonic(), {}, busy_seconds()
+        started = last
+        while not self.done.wait(EVERY_SECONDS):
+            for process in self.supervisor.children(recursive=True):
+                self.look(process, before)
+            last = time.monotonic()
+            self.rounds += 1
+        self.seconds = last - started
+        self.cores["everything on the machine"] = busy_seconds() - machine
+
+    def look(self, process: psutil.Process, before: dict[int, float]) -> None:
+        try:
+            kind = kind_of(process)
+            used = sum(process.cpu_times()[:2])
+            memory = process.memory_full_info().uss
+        except psutil.Error:
+            return  # it has ended
+        seen = self.seen.setdefault(process.pid, Seen(kind, process.pid))
+        seen.memory.append(memory)
+        # What a process had used before it was first seen belongs to no window, unless it began inside it.
+        self.cores[kind] += used - before.get(process.pid, used if self.rounds == 0 else 0.0)
+        before[process.pid] = used
+
+    def stop(self) -> None:
+        self.done.set()
+        self.join()
+
+    def lasting(self) -> list[Seen]:
+        """Processes that were there all the time, but for those that measure."""
+        return [
+            seen
+            for seen in self.seen.values()
+            if len(seen.memory) >= 0.9 * self.rounds and seen.kind not in ("load", "measuring")
+        ]
+
+    def shares(self) -> dict[str, float]:
+        """By kind, how many processor cores it kept busy."""
+        return {kind: used / self.seconds for kind, used in self.cores.items()}
+
+
+def kind_of(process: psutil.Process) -> str:
+    line = " ".join(process.cmdline()) or process.name()
+    return next((kind for text, kind in KINDS if text in line), process.name())
+
+
+def busy_seconds() -> float:
+    times = psutil.cpu_times()
+    return sum(times) - times.idle - times.iowait - times.guest - times.guest_nice
