@@ -1,0 +1,276 @@
+"""What docker-compose.yml, the Dockerfile and the proxy promise, read from the files."""
+
+import json
+import re
+import stat
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from config.services import web as embedded_web
+from config.services import worker as embedded_worker
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+SERVICES = COMPOSE["services"]
+OURS = {"web", "worker", "beat", "migrate", "buckets", "backup"}
+STORES = {"postgres", "redis", "storage"}
+ONE_OFFS = {"migrate", "buckets", "backup"}
+# In their images these are root's: without capabilities, root may no more than own its files.
+AS_ROOT_WITHOUT_RIGHTS = {"proxy", "storage"}
+
+each_service = pytest.mark.parametrize("name", sorted(SERVICES))
+each_of_ours = pytest.mark.parametrize("name", sorted(OURS))
+
+
+def names_of(secrets: list) -> set[str]:
+    return {secret if isinstance(secret, str) else secret["source"] for secret in secrets}
+
+
+def test_there_are_these_services():
+    assert set(SERVICES) == OURS | STORES | {"proxy"}
+
+
+@each_service
+def test_only_the_proxy_publishes_ports(name):
+    assert ("ports" in SERVICES[name]) == (name == "proxy")
+    assert SERVICES[name].get("network_mode") is None
+
+
+@each_service
+def test_a_container_has_no_rights_and_a_read_only_file_system(name):
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "proxy" else [])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert not service.get("privileged")
+    assert not any("docker.sock" in str(volume) for volume in service.get("volumes", []))
+
+
+@each_service
+def test_a_container_has_limits_and_logs_that_end(name):
+    service = SERVICES[name]
+    assert service["mem_limit"]
+    assert service["pids_limit"] <= 512
+    assert {"max-size", "max-file"} <= set(service["logging"]["options"])
+
+
+@each_service
+def test_nobody_is_root_who_need_not_be(name):
+    user = SERVICES[name].get("user", "")
+    if name in AS_ROOT_WITHOUT_RIGHTS:
+        assert user == ""
+    else:
+        assert int(user.split(":")[0]) > 0
+
+
+@each_service
+def test_images_are_pinned(name):
+    tag = SERVICES[name]["image"].rsplit(":", 1)[1] if name not in OURS else "ours"
+    assert tag == "ours" or re.search(r"\d+\.\d+\.\d+|\d+\.\d+-", tag), tag
+
+
+@each_of_ours
+def test_ours_is_one_image_run_as_its_user(name):
+    service = SERVICES[name]
+    assert service["image"] == SERVICES["web"]["image"]
+    assert service["user"] == "10001:10001"
+    assert "USER 10001:10001" in DOCKERFILE
+
+
+@each_of_ours
+def test_ours_may_write_to_tmp_and_scratch_alone(name):
+    service = SERVICES[name]
+    mounts = {mount.split(":")[0] for mount in service["tmpfs"]}
+    mounts |= {volume.rsplit(":", 1)[1] for volume in service.get("volumes", [])}
+    assert {"/tmp", "/scratch"} <= mounts <= {"/tmp", "/scratch", "/backups"}
+    assert ("/backups" in mounts) == (name == "backup")
+
+
+def test_who_is_not_the_proxy_or_web_has_no_way_out():
+    networks = COMPOSE["networks"]
+    for name, service in SERVICES.items():
+        open_networks = [network for network in service["networks"] if not networks[network].get("internal")]
+        assert open_networks == (["edge"] if name in {"proxy", "web"} else []), name
+
+
+def test_the_proxy_reaches_web_and_the_storage_alone():
+    reached = {
+        name
+        for name, service in SERVICES.items()
+        if name != "proxy" and set(service["networks"]) & set(SERVICES["proxy"]["networks"])
+    }
+    assert reached == {"web", "storage"}
+
+
+def test_every_secret_is_a_file_that_make_secrets_makes(tmp_path):
+    folder = tmp_path / "secrets"
+    subprocess.run([ROOT / "deploy/make-secrets", folder], check=True, capture_output=True)
+    wanted = {Path(secret["file"]).name for secret in COMPOSE["secrets"].values()}
+    assert {path.name for path in folder.iterdir()} == wanted
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    accounts = json.loads((folder / "s3_accounts.json").read_text())["accessAccounts"]
+    for who in ("web", "worker"):
+        assert accounts[f"faultline-{who}"]["secret"] == (folder / f"s3_{who}_secret_key").read_text().strip()
+        assert accounts[f"faultline-{who}"]["role"] == "user"
+    made = {path.name: path.read_text() for path in folder.iterdir()}
+    assert len(made["secret_key"]) > 50
+    filled = [made[name] for name in made if made[name].strip()]
+    assert len(set(filled)) == len(filled)
+    subprocess.run([ROOT / "deploy/make-secrets", folder], check=True, capture_output=True)
+    assert {path.name: path.read_text() for path in folder.iterdir()} == made
+
+
+@each_service
+def test_secrets_come_from_files_and_each_gets_no_more_than_it_reads(name):
+    service = SERVICES[name]
+    read = {
+        Path(value).name
+        for key, value in service.get("environment", {}).items()
+        if key.endswith("_FILE") and value.startswith("/run/secrets/")
+    }
+    text = json.dumps([service.get("command"), service.get("healthcheck")])
+    read |= set(re.findall(r"/run/secrets/(\w+)", text))
+    given = names_of(service.get("secrets", []))
+    if name == "storage":
+        given -= {"s3_accounts"}
+        assert service["environment"]["VGW_IAM_DIR"] == "/accounts"
+    assert given == read
+    for key in service.get("environment", {}):
+        assert not re.search(r"(PASSWORD|SECRET_KEY|SECRET_ACCESS_KEY|TOKEN|DATABASE_URL|DSN)$", key), key
+
+
+def test_web_and_worker_have_credentials_of_their_own():
+    web, worker = SERVICES["web"]["environment"], SERVICES["worker"]["environment"]
+    assert web["S3_ACCESS_KEY"] != worker["S3_ACCESS_KEY"]
+    assert web["S3_SECRET_KEY_FILE"] != worker["S3_SECRET_KEY_FILE"]
+    assert "s3_worker_secret_key" not in SERVICES["web"]["secrets"]
+    for name in ("web", "worker", "beat", "migrate", "backup"):
+        assert "s3_root_secret_key" not in SERVICES[name]["secrets"]
+    named = {f"--web={web['S3_ACCESS_KEY']}", f"--worker={worker['S3_ACCESS_KEY']}"}
+    assert named <= set(SERVICES["buckets"]["command"])
+
+
+def test_the_others_wait_until_the_one_offs_ended_well():
+    for name in ("web", "worker", "beat"):
+        waits = {other: how["condition"] for other, how in SERVICES[name]["depends_on"].items()}
+        assert waits == {
+            "postgres": "service_healthy",
+            "redis": "service_healthy",
+            "storage": "service_healthy",
+            "migrate": "service_completed_successfully",
+            "buckets": "service_completed_successfully",
+        }
+
+
+@each_service
+def test_who_runs_on_has_a_health_check_and_comes_back(name):
+    service = SERVICES[name]
+    if name in ONE_OFFS:
+        assert service["healthcheck"] == {"disable": True}
+        assert service["restart"] != "unless-stopped"
+        return
+    assert service["restart"] == "unless-stopped"
+    assert service["stop_grace_period"]
+    if name not in {"proxy", "web"}:
+        assert service["healthcheck"]["test"]
+    if name == "web":
+        assert "HEALTHCHECK" in DOCKERFILE
+
+
+def test_nothing_goes_by_itself_but_what_must():
+    assert {name for name in SERVICES if SERVICES[name].get("profiles")} == {"backup"}
+
+
+def test_stops_leave_time_for_what_runs():
+    assert "--graceful-timeout=30" in SERVICES["web"]["command"]
+    assert SERVICES["web"]["stop_grace_period"] == "40s"
+    assert SERVICES["worker"]["stop_grace_period"] == "150s"  # a run has 120 s at most
+
+
+LONG = {"-q": "--quiet", "-A": "--app"}
+
+
+def options_of(argv: list[str]) -> dict[str, str]:
+    """A command's options by their long names, and its words, each with what is given to it."""
+    found: dict[str, str] = {}
+    waiting = ""
+    for part in argv:
+        name, separate, value = part.partition("=")
+        if part.startswith("-"):
+            waiting = "" if separate else LONG.get(name, name)
+            found[LONG.get(name, name)] = value
+        elif waiting in {"", "--quiet"}:
+            found[part] = ""
+        else:
+            found[waiting], waiting = part, ""
+    return found
+
+
+def without(options: dict[str, str], *names: str) -> dict[str, str]:
+    return {name: value for name, value in options.items() if name not in names}
+
+
+def test_web_runs_as_the_embedded_one_does():
+    ours = options_of(SERVICES["web"]["command"][1:])
+    embedded = options_of(embedded_web(8000).argv[3:])
+    places = ("--bind", "--graceful-timeout", "--worker-tmp-dir")
+    assert without(ours, *places) == without(embedded, *places)
+    image = json.loads(re.search(r"\nCMD (\[.*?\])", DOCKERFILE, re.DOTALL)[1].replace("\\\n", ""))
+    assert image == SERVICES["web"]["command"]
+
+
+def test_worker_and_beat_run_as_the_embedded_one_does():
+    ours = options_of(SERVICES["worker"]["command"][1:])
+    embedded = options_of([part for part in embedded_worker(2).argv[3:] if part != "-B"])
+    assert without(ours, "--concurrency") == without(embedded, "--concurrency")
+    assert SERVICES["beat"]["command"][:4] == ["celery", "--quiet", "--app=config", "beat"]
+    assert "deploy" not in SERVICES["beat"]  # one is enough, and more would be too many
+
+
+def test_the_image_is_built_without_compilers_and_holds_none():
+    stages = DOCKERFILE.split("\nFROM ")[1:]
+    assert len(stages) == 2
+    assert re.search(r"ARG PYTHON=python:3\.11\.\d+-slim-bookworm", DOCKERFILE)
+    assert "--require-hashes --only-binary :all: -r /requirements.txt" in stages[0]
+    assert "pip uninstall" in stages[1]
+    assert not re.search(r"gcc|build-essential|-dev\b|make\b|curl|git\b", stages[1])
+    assert "collectstatic" in stages[1]
+    assert "requirements-dev" not in DOCKERFILE
+
+
+def test_the_image_has_the_version_of_the_project():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"ARG VERSION={version}\n" in DOCKERFILE
+    assert SERVICES["web"]["image"] == f"${{FAULTLINE_IMAGE:-faultline}}:${{FAULTLINE_VERSION:-{version}}}"
+    assert "image.version" in DOCKERFILE
+
+
+def test_nothing_is_copied_into_the_image_but_what_runs():
+    lines = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]
+    assert lines[0] == "*"
+    kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert kept == {
+        *("manage.py", "requirements.txt", "deploy/healthy.py", "templates", "static", "docs"),
+        *("config", "bounty", "audits", "common", "fairness"),
+    }
+    for name in kept:
+        assert (ROOT / name).exists(), name
+
+
+def test_the_proxy_serves_signed_links_to_the_open_bucket_alone():
+    site, files = re.split(r"\n\{\$FILES_DOMAIN\}", (ROOT / "deploy/Caddyfile").read_text())
+    assert "{$DOMAIN} {" in site
+    assert "storage" not in site
+    assert "path /{$S3_BUCKET}/*" in files
+    assert "query X-Amz-Signature=*" in files
+    assert "method GET HEAD" in files
+    assert "respond 404" in files
+    assert "S3_HIDDEN_BUCKET" not in files
+    assert "log" not in files.split("{", 1)[1]
+    assert set(SERVICES["proxy"]["environment"]) == {"DOMAIN", "FILES_DOMAIN", "S3_BUCKET"}
