@@ -12,7 +12,7 @@ from django.db import IntegrityError
 
 from common import jobs
 from common.files import local_copy
-from common.jobs import Status, finish, give_back, heartbeat, held
+from common.jobs import Status, finish, give_back, heartbeat, held, logged
 from fairness.audit import AuditRun, file_hash, run_audit
 from fairness.columns import TableError
 
@@ -33,17 +33,22 @@ def work() -> bool:
     audit = claim()
     if audit is None:
         return False
+    with logged(audit):
+        do(audit)
+    return True
+
+
+def do(audit: Audit) -> None:
     try:
         with heartbeat(audit):
             run(audit)
     except LeaseLost:
-        logger.info("audit %s was changed or taken while it ran", audit.pk)
+        logger.info("it was changed or taken while it ran")
     except TableError as error:
         finish(audit, Status.REJECTED, error="bad_table", error_detail=str(error)[:500], stage="", progress=0)
     except Exception:
-        logger.exception("audit %s failed at try %s", audit.pk, audit.tries)
+        logger.exception("failed at try %s", audit.tries)
         give_back(audit, traceback.format_exc())
-    return True
 
 
 def claim() -> Audit | None:

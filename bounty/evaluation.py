@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from common import jobs
-from common.jobs import LOG_CHARACTERS, UNFINISHED, Job, Status, finish, give_back, heartbeat, held
+from common.jobs import LOG_CHARACTERS, UNFINISHED, Job, Status, finish, give_back, heartbeat, held, logged
 
 from . import closing, house, parts
 from .models import Answers, Bounty, Check, HouseTurn, Masks, Submission, TableUpload
@@ -42,17 +42,26 @@ def work(sandbox: Sandbox) -> bool:
     job = claim()
     if job is None:
         return False
+    with logged(job, bounty=bounty_of(job)):
+        do(job, sandbox)
+    return True
+
+
+def bounty_of(job: Job) -> int:
+    return job.team.bounty_id if isinstance(job, Check) else job.bounty_id
+
+
+def do(job: Job, sandbox: Sandbox) -> None:
     try:
         with heartbeat(job):
             RUN[type(job)](job, sandbox)
     except Rejected as rejection:
         reject(job, rejection)
     except Exception:
-        logger.exception("%s %s failed at try %s", job._meta.model_name, job.pk, job.tries)
+        logger.exception("failed at try %s", job.tries)
         give_back(job, traceback.format_exc())
     if isinstance(job, Submission):
         settle(job.bounty_id)
-    return True
 
 
 def claim() -> Job | None:

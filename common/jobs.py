@@ -6,15 +6,19 @@ lease is still held: a job that runs twice changes nothing the second time.
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Now
+
+from .context import about
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +78,20 @@ class Job(models.Model):
         return (self.finished - self.created).total_seconds() if self.finished else None
 
 
+def kind_of(model: type[Job]) -> str:
+    """One word for a kind of job, in logs and metrics: submission, audit, check, table_upload, house_turn."""
+    return model._meta.verbose_name.replace(" ", "_")
+
+
+@contextmanager
+def logged(job: Job, bounty: int | None = None) -> Iterator[None]:
+    """Every line that is logged meanwhile says which job it is about."""
+    with about(job=kind_of(type(job)), job_id=job.pk, bounty=bounty):
+        started = time.monotonic()
+        yield
+        logger.info("try %s ended after %.2f s", job.tries, time.monotonic() - started)
+
+
 def claim(model: type[Job]) -> Job | None:
     """Lease the earliest queued job of a kind that no other worker is taking."""
     with transaction.atomic():
@@ -114,11 +132,11 @@ def heartbeat(job: Job) -> Iterator[None]:
             while not done.wait(settings.HEARTBEAT_SECONDS):
                 held(job).update(leased_until=lease_end())
         except Exception:
-            logger.exception("heartbeat of %s %s ended", job._meta.model_name, job.pk)
+            logger.exception("the heartbeat ended")
         finally:
             connection.close()
 
-    thread = threading.Thread(target=beat, daemon=True)
+    thread = threading.Thread(target=copy_context().run, args=(beat,), daemon=True)
     thread.start()
     try:
         yield
@@ -129,7 +147,10 @@ def heartbeat(job: Job) -> Iterator[None]:
 
 def finish(job: Job, status: Status, **outcome) -> bool:
     """Write a job's outcome and end its lease; False when the lease was lost and nothing is written."""
-    return bool(held(job).update(status=status, finished=Now(), lease=None, leased_until=None, **outcome))
+    written = held(job).update(status=status, finished=Now(), lease=None, leased_until=None, **outcome)
+    if written:
+        logger.info("%s", status)
+    return bool(written)
 
 
 def give_back(job: Job, log: str) -> None:

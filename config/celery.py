@@ -1,10 +1,13 @@
 """The Celery application: the queue is a wake-up, the database is the truth."""
 
 import os
+from logging.config import dictConfig
 
 from celery import Celery
-from celery.signals import beat_embedded_init, worker_process_init
+from celery.signals import beat_embedded_init, setup_logging, worker_process_init
+from django.conf import settings
 
+from . import workers  # noqa: F401 -- answers signals
 from .supervisor import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -19,3 +22,9 @@ app.autodiscover_tasks()
 def end_with_the_worker(**_: object) -> None:
     """A worker that is killed cannot end its processes: they would go on without it."""
     die_with_parent()
+
+
+@setup_logging.connect
+def log_like_the_others(**_: object) -> None:
+    """Celery leaves its own set-up of the log to who answers this."""
+    dictConfig(settings.LOGGING)

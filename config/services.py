@@ -182,15 +182,14 @@ def redis(data_dir: Path, path: Path) -> Service:
 
 
 def worker(processes: int) -> Service:
-    argv = [sys.executable, "-m", "celery", "-A", "config", "worker", "-B", "--concurrency", str(processes)]
-    argv += ["--without-gossip", "--without-mingle", "--loglevel", "INFO"]
+    argv = [sys.executable, "-m", "celery", "-q", "-A", "config", "worker", "-B"]
+    argv += ["--concurrency", str(processes), "--without-gossip", "--without-mingle"]
     return Service("worker", argv, [(SIGTERM, 4.0), (SIGKILL, 1.0)])
 
 
 def web(port: int) -> Service:
-    argv = [sys.executable, "-m", "gunicorn", "config.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2"]
-    argv += ["--worker-class", "gthread", "--threads", "4", "--timeout", "120", "--graceful-timeout", "2"]
-    argv += ["--no-control-socket"]
+    argv = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn", "config.wsgi"]
+    argv += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--graceful-timeout", "2"]
 
     def is_ready() -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5.0)

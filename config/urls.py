@@ -3,7 +3,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import TemplateView
 
-from . import api_errors, api_schema, guide, styleguide, systems, views
+from . import api_errors, api_schema, guide, health, metrics, styleguide, systems, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -20,8 +20,9 @@ urlpatterns = [
     re_path("^api/v1/", api_errors.no_such_call),
     path("guide/<slug:name>/", guide.guide, name="guide"),
     path("admin/", admin.site.urls),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
 ]
 handler500 = api_errors.server_error
 if settings.DEBUG:

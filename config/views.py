@@ -1,14 +1,11 @@
-"""Pages that belong to the whole site: home, API tokens, the API's documentation, health."""
+"""Pages that belong to the whole site: home and API tokens."""
 
 import logging
 from datetime import timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from django.db import connection
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
@@ -21,7 +18,6 @@ from bounty.parts import DamagedPart
 from bounty.sample import first_look
 from common.jobs import Status
 
-from .celery import app
 from .forms import TokenForm
 from .models import ApiToken
 
@@ -91,34 +87,3 @@ def revoke_api_token(request: HttpRequest, token_key: str) -> HttpResponse:
     token.delete()
     messages.success(request, REVOKED.format(name=token.name))
     return redirect("api_tokens")
-
-
-@never_cache
-def healthz(request: HttpRequest) -> HttpResponse:
-    return HttpResponse("ok\n", content_type="text/plain")
-
-
-@never_cache
-def readyz(request: HttpRequest) -> JsonResponse:
-    down = []
-    for name, check in (("database", ask_database), ("broker", ask_broker), ("storage", write_and_delete)):
-        try:
-            check()
-        except Exception:
-            logger.exception("readyz: %s is down", name)
-            down.append(name)
-    return JsonResponse({"ready": not down, "down": down}, status=503 if down else 200)
-
-
-def ask_database() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-
-
-def ask_broker() -> None:
-    with app.connection_for_write(connect_timeout=2) as broker:
-        broker.ensure_connection(max_retries=1, timeout=2)
-
-
-def write_and_delete() -> None:
-    default_storage.delete(default_storage.save("readyz", ContentFile(b"ready")))

@@ -2,17 +2,17 @@
 
 import json
 import math
-import tomllib
 from datetime import UTC, datetime, timedelta
 
 from django import template
-from django.conf import settings
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.template.loader import render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
+
+from common.version import VERSION
 
 from .markdown import render_markdown
 
@@ -23,7 +23,6 @@ MINUS = "−"
 NBSP = "\u00a0"
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 UNITS = (("year", 31_557_600), ("month", 2_629_800), ("day", 86_400), ("hour", 3_600), ("minute", 60))
-VERSION = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text())["project"]["version"]
 FILLED = (CheckboxInput, CheckboxSelectMultiple, RadioSelect)
 
 

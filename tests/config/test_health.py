@@ -1,9 +1,20 @@
 """Whether the process answers, and whether what it needs is there."""
 
+import threading
+import time
+
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 
-from config import views
+from config import health
+
+
+@pytest.fixture(autouse=True)
+def nothing_asked(monkeypatch):
+    """No check of another test is still on its way."""
+    monkeypatch.setattr(health, "asked", {})
 
 
 def test_healthz_answers_without_anything_else(client):
@@ -14,11 +25,11 @@ def test_healthz_answers_without_anything_else(client):
 def test_readyz_says_ready_and_leaves_nothing_behind(client, db):
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (200, {"ready": True, "down": []})
-    assert not default_storage.exists("readyz")
+    assert not default_storage.exists(health.PROBE)
 
 
 def test_readyz_names_a_broker_that_is_down_and_nothing_more(client, db, monkeypatch, tmp_path):
-    monkeypatch.setattr(views.app.conf, "broker_write_url", f"redis+socket://{tmp_path}/nobody.sock")
+    monkeypatch.setattr(health.app.conf, "broker_write_url", f"redis+socket://{tmp_path}/nobody.sock")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, {"ready": False, "down": ["broker"]})
     assert str(tmp_path) not in answer.content.decode()
@@ -36,14 +47,43 @@ def test_readyz_names_storage_that_cannot_be_written(client, db, settings, tmp_p
     assert client.get("/readyz").json() == {"ready": False, "down": ["storage"]}
 
 
-def test_readyz_names_a_database_that_is_down(client, monkeypatch):
+@pytest.mark.parametrize("name", ["database", "broker", "storage", "migrations"])
+def test_readyz_names_what_is_down_and_never_why(client, db, monkeypatch, name):
     def refuse() -> None:
         raise OSError("no such host: db.internal")
 
-    monkeypatch.setattr(views, "ask_database", refuse)
+    monkeypatch.setitem(health.CHECKS, name, refuse)
     answer = client.get("/readyz")
-    assert answer.status_code == 503 and answer.json()["down"] == ["database"]
+    assert answer.status_code == 503 and answer.json()["down"] == [name]
     assert "internal" not in answer.content.decode()
+
+
+def test_a_database_older_than_the_code_is_not_ready(client, db, monkeypatch):
+    newest = health.newest_migrations()
+    assert newest <= set(MigrationRecorder(connection).applied_migrations())
+    monkeypatch.setattr(health, "newest_migrations", lambda: newest | {("bounty", "9999_to_come")})
+    assert client.get("/readyz").json() == {"ready": False, "down": ["migrations"]}
+
+
+def test_readyz_answers_in_time_whatever_hangs_and_asks_nothing_twice(client, db, monkeypatch):
+    begun, over = [], threading.Event()
+
+    def hang() -> None:
+        begun.append(True)
+        over.wait(60)
+
+    monkeypatch.setitem(health.CHECKS, "storage", hang)
+    monkeypatch.setitem(health.CHECKS, "broker", hang)
+    for _ in range(2):
+        started = time.monotonic()
+        assert client.get("/readyz").json()["down"] == ["broker", "storage"]
+        assert time.monotonic() - started < 3.5
+    assert len(begun) == 2
+    over.set()
+    for thread in health.asked.values():
+        thread.join(10)
+    monkeypatch.undo()
+    assert client.get("/readyz").json()["ready"]
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])
