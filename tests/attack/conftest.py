@@ -1,0 +1,22 @@
+import pytest
+from rest_framework.throttling import SimpleRateThrottle
+
+from .world import World, build, undone
+
+
+@pytest.fixture(scope="package")
+def world(django_db_setup, django_db_blocker, sandbox):
+    """Built once for the package; what a test writes is taken back after it."""
+    with django_db_blocker.unblock(), undone():
+        yield build(sandbox)
+
+
+@pytest.fixture
+def here(world: World, db):
+    return world
+
+
+@pytest.fixture(autouse=True)
+def unthrottled(monkeypatch):
+    """A refusal for calling too often would hide every other answer."""
+    monkeypatch.setattr(SimpleRateThrottle, "allow_request", lambda *_: True)
