@@ -6,6 +6,8 @@ from knox.auth import TokenAuthentication
 from rest_framework import exceptions, parsers, status
 from rest_framework.pagination import CursorPagination
 
+from . import mfa
+
 BAD_TOKEN = "This token is unknown, revoked or expired. Make a new one on the page “API tokens”."  # noqa: S105
 BAD_CURSOR = "This cursor is not one that a page gave. Follow “next” or “previous” of an answer."
 BODY_TOO_BIG = "The request's body is larger than the {cap:,} bytes that are taken."
@@ -19,9 +21,12 @@ class BearerToken(TokenAuthentication):
 
     def authenticate_credentials(self, token: bytes) -> tuple:
         try:
-            return super().authenticate_credentials(token)
+            user, found = super().authenticate_credentials(token)
         except (exceptions.AuthenticationFailed, UnicodeDecodeError) as error:
             raise exceptions.AuthenticationFailed(BAD_TOKEN, "wrong_token") from error
+        if refusal := mfa.refusal_of_token(found):
+            raise exceptions.PermissionDenied(refusal, mfa.CODE)
+        return user, found
 
 
 class BodyTooBig(exceptions.APIException):

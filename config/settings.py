@@ -23,6 +23,13 @@ def flag(name: str, default: str = "0") -> bool:
     return os.environ.get(name, default).lower() in {"1", "true", "yes", "on"}
 
 
+SECRET_KEY_CHARACTERS = 50
+KEY_TOO_SHORT = (
+    "SECRET_KEY is missing or shorter than 50 characters. Make one with: "
+    "python -c 'import secrets; print(secrets.token_urlsafe(48))'"
+)
+
+
 def secret_key() -> str:
     key_file = FAULTLINE_DATA / "secret_key"
     return os.environ.get("SECRET_KEY") or (key_file.read_text().strip() if key_file.exists() else "")
@@ -32,6 +39,8 @@ GIVEN = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "CELERY_BRO
 URLS = GIVEN if all(GIVEN.values()) else embedded_urls(FAULTLINE_DATA) | {k: v for k, v in GIVEN.items() if v}
 DEBUG = flag("DEBUG")
 SECRET_KEY = secret_key()
+if not DEBUG and len(SECRET_KEY) < SECRET_KEY_CHARACTERS:
+    raise ImproperlyConfigured(KEY_TOO_SHORT)
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
 SITE_URL = os.environ.get("SITE_URL", "http://127.0.0.1:8000")
@@ -51,6 +60,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "bootstrap",
     "csp",
     "django_htmx",
@@ -72,6 +82,8 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "config.middleware.Headers",
+    "config.middleware.SecondFactor",
 ]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -106,9 +118,15 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CELERY_BROKER_URL = URLS["CELERY_BROKER_URL"]
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.cache.OpenCache",
         "LOCATION": CELERY_BROKER_URL.replace("redis+socket://", "unix://"),
         "KEY_PREFIX": "cache",
+        # Short: a page is not to wait for counts of requests.
+        "OPTIONS": {
+            "serializer": "config.cache.Json",
+            "socket_connect_timeout": 0.5,
+            "socket_timeout": 0.5,
+        },
     }
 }
 STORAGES = {
@@ -160,14 +178,16 @@ JOB_TRIES = 3
 
 # People
 
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["config.accounts.Backend"]
+VALIDATORS = "django.contrib.auth.password_validation"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+    {"NAME": f"{VALIDATORS}.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": f"{VALIDATORS}.UserAttributeSimilarityValidator"},
+    {"NAME": f"{VALIDATORS}.CommonPasswordValidator"},
+    {"NAME": f"{VALIDATORS}.NumericPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 2 * 3600
+ACCOUNT_ADAPTER = "config.accounts.Adapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 # Outside a trial, an address that nobody has confirmed is nobody's: quotas are counted by account.
@@ -177,6 +197,36 @@ ACCOUNT_EMAIL_VERIFICATION = os.environ.get(
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Faultline] "
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_USERNAME_MIN_LENGTH = 2
+ACCOUNT_USERNAME_VALIDATORS = "config.accounts.username_validators"
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 900
+# AMOUNT/DURATION/of whom: a network address, a user, or the name or address that was typed.
+ACCOUNT_RATE_LIMITS = {
+    "login": "30/m/ip",
+    "login_failed": "20/m/ip,5/5m/key",
+    "second_factor": "20/d/key",
+    "signup": "20/m/ip,100/d/ip",
+    "reset_password": "10/m/ip,3/10m/key",
+    "reset_password_from_key": "10/m/ip",
+    "confirm_email": "1/3m/key",
+    "manage_email": "10/m/user,50/d/user",
+    "change_password": "5/m/user",
+    "reauthenticate": "10/m/user",
+}
+# Organisers and staff need a second factor: for every site that is more than a trial.
+MFA_REQUIRED = flag("MFA_REQUIRED")
+MFA_ADAPTER = "config.mfa.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "config.mfa.SignInForm",
+    "reauthenticate": "config.mfa.AgainForm",
+    "activate_totp": "config.mfa.ActivateForm",
+}
+MFA_TOTP_ISSUER = "Faultline"
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Where nobody has to confirm an address, nobody has to for this.
+MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION != "mandatory"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
@@ -208,10 +258,11 @@ REST_FRAMEWORK = {
     "PAGE_SIZE": 50,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "config.api_errors.exception_handler",
+    # Pages count under the same rates (common.throttle.is_too_fast).
     "DEFAULT_THROTTLE_CLASSES": [
-        "rest_framework.throttling.AnonRateThrottle",
-        "rest_framework.throttling.UserRateThrottle",
-        "rest_framework.throttling.ScopedRateThrottle",
+        "common.throttle.OfStrangers",
+        "common.throttle.OfUsers",
+        "common.throttle.OfScopes",
     ],
     "DEFAULT_THROTTLE_RATES": {
         "anon": os.environ.get("THROTTLE_ANON", "120/min"),
@@ -220,6 +271,8 @@ REST_FRAMEWORK = {
         "checks": os.environ.get("THROTTLE_CHECKS", "120/min"),
         "submissions": os.environ.get("THROTTLE_SUBMISSIONS", "120/min"),
         "audits": os.environ.get("THROTTLE_AUDITS", "30/min"),
+        "tokens": "20/hour",
+        "people": "30/hour",
     },
     "NUM_PROXIES": int(os.environ.get("NUM_PROXIES", "0")),
     "UPLOADED_FILES_USE_URL": False,
@@ -273,9 +326,23 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 BEHIND_PROXY = flag("BEHIND_PROXY")
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
-SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT")
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SITE_URL.startswith("https://")
-SECURE_HSTS_SECONDS = 31_536_000 if SITE_URL.startswith("https://") else 0
+HTTPS = SITE_URL.startswith("https://")
+SECURE_SSL_REDIRECT = flag("SECURE_SSL_REDIRECT", "1" if HTTPS and BEHIND_PROXY else "0")
+# Asked from inside, past the proxy.
+SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$", "^metrics$"]
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+if HTTPS:
+    # Browsers take these names only from this very host, over TLS: no neighbouring subdomain can set them.
+    SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = "__Host-sessionid", "__Host-csrftoken"
+# In the session rather than in a third cookie.
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and flag("HSTS_SUBDOMAINS", "1")
+# A promise to every browser that is slow to take back: whoever owns the domain makes it, not this code.
+SECURE_HSTS_PRELOAD = SECURE_HSTS_INCLUDE_SUBDOMAINS and flag("HSTS_PRELOAD")
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 LOGGING = {
     "version": 1,

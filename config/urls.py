@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("bounty.urls")),
     path("", include("audits.urls")),
     path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
     path("systems/<slug:slug>/", systems.system, name="system"),
     path("tokens/", views.api_tokens, name="api_tokens"),
     path("tokens/<slug:token_key>/revoke/", views.revoke_api_token, name="revoke_api_token"),

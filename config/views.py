@@ -17,6 +17,7 @@ from bounty.models import Bounty, Submission
 from bounty.parts import DamagedPart
 from bounty.sample import first_look
 from common.jobs import Status
+from common.throttle import TOO_FAST, is_too_fast
 
 from .forms import TokenForm
 from .models import ApiToken
@@ -61,6 +62,8 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
     form = TokenForm(request.POST or None)
     token = None
     own = ApiToken.objects.filter(user=request.user)
+    if request.method == "POST" and is_too_fast(request, "tokens"):
+        form.add_error(None, TOO_FAST)
     if form.is_valid() and own.filter(name=form.cleaned_data["name"]).exists():
         # Also what a page sent twice comes to.
         form.add_error("name", NAME_TAKEN)

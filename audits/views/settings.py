@@ -9,6 +9,7 @@ from django.urls import path, reverse
 from django.views.decorators.http import require_POST
 
 from common.intake import IntakeError
+from common.throttle import TOO_FAST, is_too_fast
 
 from .. import intake
 from ..forms import DetailsForm, ViewerForm, VisibilityForm
@@ -45,6 +46,9 @@ def settings(request: HttpRequest, key: str) -> HttpResponse:
         messages.success(request, REMOVED.format(name=name))
         return redirect("audits:settings", key)
     form = forms.get(sent)
+    if sent == "viewer" and is_too_fast(request, "people"):
+        # Each answer tells whether there is an account of that name.
+        form.add_error(None, TOO_FAST)
     if form is not None and form.is_valid():
         try:
             said = CHANGES[sent](audit, form.cleaned_data)

@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 
 from common.intake import IntakeError
+from common.throttle import TOO_FAST, is_too_fast
 
 from .. import intake
 from ..forms import MARK_MEANINGS, FileForm, NewAuditForm, SetupForm
@@ -34,6 +35,8 @@ def show_error(form: BaseForm, error: IntakeError | ValidationError) -> None:
 @login_required
 def new(request: HttpRequest) -> HttpResponse:
     form = NewAuditForm(*posted(request))
+    if request.method == "POST" and is_too_fast(request, "audits"):
+        form.add_error(None, TOO_FAST)
     if form.is_valid():
         values = form.cleaned_data
         try:
@@ -69,6 +72,8 @@ def setup(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def replace(request: HttpRequest, audit, form: FileForm) -> bool:
+    if is_too_fast(request, "audits"):
+        form.add_error(None, TOO_FAST)
     if not form.is_valid():
         return False
     try:

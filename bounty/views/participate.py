@@ -6,7 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
-from rest_framework.throttling import UserRateThrottle
+
+from common.throttle import TOO_FAST, is_too_fast
 
 from .. import entry, intake, sample, words
 from ..forms_submit import SubmissionForm
@@ -17,7 +18,6 @@ from .public import frame, visible_bounty
 
 SUBMISSIONS_ON_A_PAGE = 25
 UNCHANGED = 204
-TOO_FAST = "That was too many dry runs at once. Wait a minute, then try again."
 
 
 def submit(request: HttpRequest, slug: str) -> HttpResponse:
@@ -26,6 +26,8 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
     if bounty.phase != "open" or context["is_organiser"] or not request.user.is_authenticated:
         return render(request, "bounty/submit_closed.html", context)
     form = SubmissionForm(*posted(request), bounty=bounty, initial=asked(request, bounty))
+    if request.method == "POST" and is_too_fast(request, "submissions"):
+        form.add_error(None, TOO_FAST)
     if form.is_valid():
         try:
             submission, _ = intake.submit(
@@ -92,14 +94,8 @@ def check_group(request: HttpRequest, slug: str) -> HttpResponse:
     return form_page(request, context, form, **answer)
 
 
-class DryRuns(UserRateThrottle):
-    """The same allowance as the API's: one count for both doors."""
-
-    scope = "checks"
-
-
 def dry_run(request: HttpRequest, bounty: Bounty, form: SubmissionForm) -> dict:
-    if not DryRuns().allow_request(request, None):
+    if is_too_fast(request, "checks"):
         return {"refusal": TOO_FAST}
     if not bounty.is_prepared:
         return {"refusal": intake.NOT_PREPARED}

@@ -23,4 +23,4 @@ def test_the_third_dry_run_waits(client, cast, open_bounty, two_a_minute):
     assert "Everyone else" in client.post(page, body, headers={"HX-Request": "true"}).content.decode()
     assert client.post(call, body).status_code == 200
     assert client.post(call, body).status_code == 429
-    assert "too many dry runs" in client.post(page, body, headers={"HX-Request": "true"}).content.decode()
+    assert "too many at once" in client.post(page, body, headers={"HX-Request": "true"}).content.decode()
