@@ -44,11 +44,12 @@ class RepairedCalls:
         if not bounty.accepts_fixes:
             raise IntakeError("fixes_not_taken", NOT_REPAIRED)
         exact = bounty.shows_numbers_to(request.user)
+        live = repaired.live_of(bounty)
         model = {
             "half": "leaderboard",
-            "rounds": repaired.rounds(bounty, exact=exact),
-            "nodes": repaired.nodes(bounty),
-            "life": repaired.life(bounty) if exact else None,
+            "rounds": repaired.rounds(live, exact=exact),
+            "nodes": live.nodes,
+            "life": live.life if exact else None,
         }
         context = {"sent": sent_of(bounty, request.user)}
         return Response(RepairedModelSerializer(model, context=context).data)
@@ -61,7 +62,7 @@ class RepairedCalls:
     @action(detail=True)
     def groups(self, request, slug: str):
         bounty = self.get_prepared()
-        groups = {"uses": repaired.uses(bounty), "coverage": repaired.coverage(bounty)}
+        groups = {"uses": repaired.uses(bounty), "coverage": repaired.live_of(bounty).coverage}
         return Response(GroupsSerializer(groups).data)
 
     @extend_schema(

@@ -5,11 +5,12 @@ from django.core.files.storage import default_storage
 from fairness.bundle import Bundle, Fix, Part, Task
 from fairness.bundle_file import write_bundle
 from fairness.onnx_merge import NotMergeable, merge_onnx
+from fairness.pointer_list import Node
 
 from .models import Bounty, Submission
 from .parts import schema_of
 from .payloads import group_payload, predictor_payload
-from .repaired import life, repaired
+from .repaired import fixes_in, live_of
 
 __all__ = ["NOT_REPAIRED", "ONNX", "ZIP", "NotMergeable", "bundle_of", "onnx_file", "zip_file"]
 
@@ -28,9 +29,9 @@ def onnx_file(bounty: Bounty) -> bytes:
 
 def bundle_of(bounty: Bounty) -> Bundle:
     """The shared list and its parts. It is dated by the last acceptance, so that it is the same each time."""
-    model = repaired(bounty)
-    overall = life(bounty)["overall"]
-    last = model.fixes[-1].finished if model.fixes else bounty.opened_at
+    live = live_of(bounty)
+    fixes, overall = fixes_in(live), live.life["overall"]
+    last = fixes[-1].finished if fixes else bounty.opened_at
     return Bundle(
         bounty=bounty.slug,
         title=bounty.title,
@@ -46,8 +47,8 @@ def bundle_of(bounty: Bounty) -> Bundle:
             prediction_column=bounty.prediction_column,
         ),
         base=base_model(bounty),
-        fixes=tuple(fix_of(number, fix) for number, fix in enumerate(model.fixes, start=1)),
-        nodes=model.list.nodes,
+        fixes=tuple(fix_of(number, fix) for number, fix in enumerate(fixes, start=1)),
+        nodes=tuple(Node(node["group"], node["points_to"]) for node in live.nodes),
         errors={
             "leaderboard_half": {"before": overall[0], "after": overall[-1]},
             "final_half": bounty.final.get("model"),

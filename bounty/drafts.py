@@ -3,12 +3,9 @@
 Everything is checked before anything is saved; a wake-up for the worker is sent after the commit.
 """
 
-from functools import partial
-
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
-from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models.functions import Now
@@ -19,7 +16,7 @@ from fairness.tables import TableError
 from . import tasks
 from .intake import NOT_PREPARED
 from .models import LEAST_CLUSTERS, UNFINISHED, Bounty, Status, TableUpload
-from .parts import discard, leaderboard_evidence
+from .parts import HIDDEN, OPEN, discard, discard_files
 from .preview import preview as preview_of
 
 DRAFTS_PER_USER = 20
@@ -151,11 +148,10 @@ def has_roles(bounty: Bounty) -> bool:
 
 def add_upload(bounty: Bounty, *, table_name: str, **fields) -> TableUpload:
     """Save an upload in place of the ones before; a worker still busy with one of them writes nothing."""
-    before = list(bounty.uploads.all())
+    before = files_of(bounty)
     upload = TableUpload.objects.create(bounty=bounty, table_name=table_name[-200:], **fields)
-    in_use = {upload.table.name, upload.model_file.name}
     bounty.uploads.exclude(pk=upload.pk).delete()
-    delete_files({name for old in before for name in (old.table.name, old.model_file.name)} - in_use)
+    discard_files(before - files_of(bounty))
     queue_upload(bounty, upload)
     return upload
 
@@ -166,7 +162,7 @@ def queue_upload(bounty: Bounty, upload: TableUpload) -> None:
     What was prepared before goes at once: prepared data never differs from the settings.
     """
     if bounty.is_prepared:
-        transaction.on_commit(partial(discard, bounty.parts), robust=True)
+        discard(bounty.parts)
         for name in PREPARED:
             setattr(bounty, name, Bounty._meta.get_field(name).get_default())
         bounty.save(update_fields=PREPARED)
@@ -180,9 +176,10 @@ def queue_upload(bounty: Bounty, upload: TableUpload) -> None:
     upload.save()
 
 
-def delete_files(names: set[str]) -> None:
-    for name in names - {""}:
-        transaction.on_commit(partial(default_storage.delete, name), robust=True)
+def files_of(bounty: Bounty) -> set[tuple[str, str]]:
+    """Storage and path of every file that was uploaded for a bounty."""
+    uploads = bounty.uploads.all()
+    return {(HIDDEN, one.table.name) for one in uploads} | {(OPEN, one.model_file.name) for one in uploads}
 
 
 def refuse_opened(bounty: Bounty) -> None:
@@ -210,19 +207,19 @@ def open_bounty(bounty: Bounty) -> None:
         if bounty.closes_at and bounty.closes_at <= db_now():
             raise IntakeError("closes_in_past", CLOSES_IN_PAST, "closes_at")
         Bounty.objects.filter(pk=bounty.pk).update(opened_at=Now())
-        delete_files({upload.table.name for upload in bounty.uploads.all()})
+        discard_files((HIDDEN, upload.table.name) for upload in bounty.uploads.all())
         bounty.uploads.update(table="", preview={})
 
 
 def refuse_too_little(bounty: Bounty) -> None:
     """Whether any group at all could be proven on the leaderboard half."""
-    evidence = leaderboard_evidence(bounty)
-    counted = int(evidence.exposed.sum())
+    half = bounty.parts["leaderboard"]
+    counted = half["rows"] - half["uncounted"]
     if counted < 2 * bounty.min_rows:
         raise IntakeError("too_few_rows", TOO_FEW_ROWS.format(rows=counted, least=bounty.min_rows))
     if not bounty.cluster_column:
         return
-    found = len(set(evidence.clusters[evidence.exposed].tolist()))
+    found = half["clusters"]
     if found < LEAST_CLUSTERS:
         words = {"clusters": bounty.clusters_named, "column": bounty.cluster_column, "least": LEAST_CLUSTERS}
         raise IntakeError("too_few_clusters", TOO_FEW_CLUSTERS.format(found=found, **words))
@@ -248,6 +245,6 @@ def delete_draft(bounty: Bounty) -> None:
     with transaction.atomic():
         bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
         refuse_opened(bounty)
-        delete_files({name for old in bounty.uploads.all() for name in (old.table.name, old.model_file.name)})
-        transaction.on_commit(partial(discard, bounty.parts), robust=True)
+        discard_files(files_of(bounty))
+        discard(bounty.parts)
         bounty.delete()

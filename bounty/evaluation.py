@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from common import jobs
 from common.jobs import LOG_CHARACTERS, UNFINISHED, Job, Status, finish, give_back, heartbeat, held, logged
 
-from . import closing, house, parts
+from . import closing, house, parts, repaired
 from .models import Answers, Bounty, Check, HouseTurn, Masks, Submission, TableUpload
 from .payloads import group_payload, predictor_payload
 from .preparation import prepare
@@ -189,10 +189,13 @@ def settle(bounty_id: int) -> None:
 
 
 def judge(bounty: Bounty, due: list[Submission]) -> None:
-    referee = Referee(bounty, accepted_of(bounty))
+    referee, accepted = Referee(bounty, accepted_of(bounty)), False
     for submission in due:
         written = referee.judge(submission)
         Submission.objects.filter(pk=submission.pk).update(status=Status.SCORED, finished=Now(), **written)
+        accepted = accepted or written["accepted"]
+    if accepted:
+        repaired.record(bounty, referee)
 
 
 def reap() -> int:
@@ -200,6 +203,7 @@ def reap() -> int:
     for model in JOBS:
         jobs.reap_lost(model)
     drop_models()
+    parts.delete_discarded()
     house.make_turns()
     due = Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
     for bounty_id in due.distinct().values_list("pk", flat=True):
@@ -208,7 +212,11 @@ def reap() -> int:
         except Exception:
             # One bounty's damaged file must not hold up the others; it is tried again at the next round.
             logger.exception("bounty %s could not be settled", bounty_id)
-    for step, bounties in ((closing.finalise, closing.due), (closing.add_credit, closing.without_credit)):
+    for step, bounties in (
+        (repaired.record_anew, repaired.unrecorded),
+        (closing.finalise, closing.due),
+        (closing.add_credit, closing.without_credit),
+    ):
         for bounty_id in bounties():
             try:
                 step(bounty_id)

@@ -15,7 +15,7 @@ TEAM = 24  # characters of a team's name in a figure; the table has it whole
 def life(rounds: list[Round], history: dict, pages: list[str], title: str) -> dict:
     """Error after every round: of all rows, and of each accepted group from just before its round.
 
-    `history` is `repaired.life`; `pages` are the addresses of the rounds, which a click on a point opens.
+    `history` is `Live.life`; `pages` are the addresses of the rounds, which a click on a point opens.
     """
     overall = {
         "type": "scatter",

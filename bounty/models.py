@@ -7,7 +7,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from common.files import private_path
+from common.files import hidden_storage, private_path
 from common.jobs import UNFINISHED, Job, Status
 from fairness.rates import LOSS_OF, MEASURES, OF_NUMBERS
 from fairness.tables import sample_columns
@@ -320,7 +320,7 @@ class TableUpload(Job):
     """
 
     bounty = models.ForeignKey(Bounty, on_delete=models.CASCADE, related_name="uploads")
-    table = models.FileField(upload_to=private_path, blank=True)
+    table = models.FileField(storage=hidden_storage, upload_to=private_path, blank=True)
     table_name = models.CharField(max_length=200)
     model_file = models.FileField(upload_to=private_path, blank=True)
     # The table's columns and first rows as bounty.preview read them, for the page that asks what they mean.
@@ -333,6 +333,10 @@ class TableUpload(Job):
 
     def __str__(self) -> str:
         return f"{self.table_name} for {self.bounty}"
+
+
+# What uses one of K: judged, rejected only on hidden rows, or still on its way to a verdict.
+USING_VERDICTS = Q(status__in=[*UNFINISHED, Status.SCORED]) | Q(status=Status.REJECTED, on_hidden=True)
 
 
 class SubmissionQuerySet(models.QuerySet):
@@ -348,10 +352,7 @@ class SubmissionQuerySet(models.QuerySet):
         return self.filter(status__in=UNFINISHED)
 
     def using_verdicts(self) -> "SubmissionQuerySet":
-        """Those that use K: judged, rejected only on hidden rows, or still on their way to a verdict."""
-        return self.filter(
-            Q(status__in=[*UNFINISHED, Status.SCORED]) | Q(status=Status.REJECTED, on_hidden=True)
-        )
+        return self.filter(USING_VERDICTS)
 
 
 class Submission(GroupJob):
@@ -378,9 +379,12 @@ class Submission(GroupJob):
     note = models.TextField(blank=True, max_length=2000)
     idempotency_key = models.CharField(max_length=100, blank=True, editable=False)
     request_sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    # A keyed hash of the network it came from (bounty.alike).
+    origin = models.CharField(max_length=64, blank=True, default="", db_default="", editable=False)
     on_hidden = models.BooleanField("was rejected on hidden rows only", default=False, editable=False)
     sample_share = models.FloatField(null=True, editable=False)
-    # By column, the share of answers on public rows that change when its values are shuffled.
+    # By column, the share of answers that change when its values are shuffled: on up to 400 public rows,
+    # from inside and outside by turns, in two runs.
     uses = models.JSONField(default=dict, editable=False)
 
     # The verdict. `code` and `accepted` are the participant's to see, `numbers` and `points` are not.
@@ -413,6 +417,26 @@ class Submission(GroupJob):
             models.Index(fields=["bounty", "status", "id"]),
             models.Index(fields=["team", "created"]),
             models.Index(fields=["id"], name="submission_unfinished", condition=Q(status__in=UNFINISHED)),
+            # Quotas and standings are counted from an index alone.
+            models.Index(
+                fields=["bounty", "team", "created"],
+                include=["status"],
+                name="submission_using_verdict",
+                condition=USING_VERDICTS,
+            ),
+            models.Index(fields=["bounty", "kind", "team", "id"], name="submission_standings"),
+            models.Index(
+                fields=["bounty", "kind", "id"],
+                name="submission_judged",
+                condition=Q(accepted__isnull=False),
+            ),
+            models.Index(
+                fields=["bounty", "id"],
+                name="submission_accepted",
+                condition=Q(accepted=True) | Q(solo_accepted=True),
+            ),
+            models.Index(fields=["-finished"], name="submission_latest", condition=Q(accepted=True)),
+            models.Index(fields=["bounty", "-id"], name="submission_newest"),
         ]
 
     def __str__(self) -> str:
@@ -456,6 +480,41 @@ class Answers(models.Model):
 
     def __str__(self) -> str:
         return f"Answers of submission {self.submission_id}"
+
+
+class Live(models.Model):
+    """What the accepted submissions made of the hidden rows, as pages show it.
+
+    A worker writes it with each acceptance (bounty.repaired.record), so that who serves pages reads no hidden
+    row.
+    """
+
+    bounty = models.OneToOneField(Bounty, on_delete=models.CASCADE, related_name="live", primary_key=True)
+    # The last accepted submission that is in it.
+    last = models.PositiveBigIntegerField()
+    nodes = models.JSONField(default=list)
+    rounds = models.JSONField(default=list)
+    life = models.JSONField(default=dict)
+    coverage = models.JSONField(default=list)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "live model"
+
+    def __str__(self) -> str:
+        return f"Live model of {self.bounty_id}"
+
+
+class Discarded(models.Model):
+    """A file nobody needs any more: a worker deletes it, as who discards it may not have the right."""
+
+    storage = models.CharField(max_length=20)
+    path = models.CharField(max_length=200)
+
+    class Meta:
+        verbose_name_plural = "discarded files"
+
+    def __str__(self) -> str:
+        return self.path
 
 
 class Check(GroupJob):

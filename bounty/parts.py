@@ -5,24 +5,28 @@ Row order is the stored order, and the hidden rows are the leaderboard half foll
 
 import hashlib
 import io
+import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
 import polars as pl
 from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
+from django.core.files.storage import storages
 
 from fairness.losses import LOSSES, best_constant, scale_of, scaled, worst_case
 from fairness.pointer_list import PointerList
 from fairness.tables import Column
 from fairness.verdict import Evidence
 
-from .models import Bounty
+from .models import Bounty, Discarded
 from .sandbox import FeatureTable
 
 FEATURES, TRUTH = "features", "truth"
+OPEN, HIDDEN = "default", "hidden"  # storages: of what pages show, and of what only workers read
 MOST = 1e100
+DELETED_AT_ONCE = 100
 
 
 class DamagedPart(Exception):
@@ -51,18 +55,23 @@ def evidence_of(truth: pl.DataFrame) -> Evidence:
     )
 
 
-def store(frame: pl.DataFrame) -> dict:
-    """Write a frame to private storage; the record to find it by and to check it with."""
+def store(frame: pl.DataFrame, storage: str) -> dict:
+    """Write a frame to a storage; the record to find it by and to check it with."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     data = buffer.getvalue()
-    digest = hashlib.sha256(data).hexdigest()
-    path = default_storage.save(f"parts/{digest[:32]}.parquet", ContentFile(data))
-    return {"path": path, "sha256": digest, "bytes": len(data)}
+    path = storages[storage].save(f"parts/{uuid.uuid4().hex}.parquet", ContentFile(data))
+    return {
+        "storage": storage,
+        "path": path,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+    }
 
 
 def fetch(record: dict) -> pl.DataFrame:
-    with default_storage.open(record["path"]) as file:
+    # Parts of before there were two storages name none.
+    with storages[record.get("storage", OPEN)].open(record["path"]) as file:
         data = file.read()
     if hashlib.sha256(data).hexdigest() != record["sha256"]:
         raise DamagedPart(record["path"])
@@ -70,10 +79,21 @@ def fetch(record: dict) -> pl.DataFrame:
 
 
 def discard(stored: dict) -> None:
-    """Delete the files of a bounty's parts, as `preparation.prepare` recorded them."""
-    for part in stored.values():
-        for kind in (FEATURES, TRUTH):
-            default_storage.delete(part[kind]["path"])
+    """Have the files of a bounty's parts deleted, as `preparation.prepare` recorded them."""
+    records = [part[kind] for part in stored.values() for kind in (FEATURES, TRUTH)]
+    discard_files((record.get("storage", OPEN), record["path"]) for record in records)
+
+
+def discard_files(files: Iterable[tuple[str, str]]) -> None:
+    """Have files deleted, by storage and path, once the transaction they go with is through."""
+    Discarded.objects.bulk_create(Discarded(storage=storage, path=path) for storage, path in files if path)
+
+
+def delete_discarded() -> None:
+    """Delete what was discarded. What the storage does not delete now stays for the next round."""
+    for file in Discarded.objects.order_by("id")[:DELETED_AT_ONCE]:
+        storages[file.storage].delete(file.path)
+        file.delete()
 
 
 def schema_of(bounty: Bounty) -> tuple[Column, ...]:

@@ -14,10 +14,11 @@ from fairness.splits import split_rows
 from fairness.tables import CheckedTable, TableError, check_bounty_table, read_table
 
 from .models import LEAST_CLUSTERS, PARTS, Bounty, TableUpload
-from .parts import FEATURES, TRUTH, label_numbers, store
+from .parts import FEATURES, HIDDEN, OPEN, TRUTH, label_numbers, store
 from .sample import summary
 from .sandbox import REJECTIONS, FeatureTable, Rejected, Sandbox, check_base_model
 
+STORAGES = {"sample": OPEN, "leaderboard": HIDDEN, "final": HIDDEN}
 SMALL_GROUPS = 20  # of a column, as the organiser is told of them
 # The organiser's model must give the table's predictions, but for rows that rounding to float32 moves.
 REPRODUCED_SHARE = 0.999
@@ -55,8 +56,8 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
             "rows": len(rows),
             **error_facts(truth[rows], bounty.loss, favourable, facts.get("unit", 1.0)),
             "small_groups": small_groups(bounty, checked.features[rows], truth[rows]),
-            FEATURES: store(checked.features[rows]),
-            TRUTH: store(truth[rows]),
+            FEATURES: store(checked.features[rows], STORAGES[name]),
+            TRUTH: store(truth[rows], STORAGES[name]),
         }
     return {
         "schema": [{"name": column.name, "dtype": column.dtype} for column in checked.schema],

@@ -1,14 +1,14 @@
-"""The repaired model as pages and API show it. Everything is computed from what is stored, and kept until
-another fix is accepted.
+"""The repaired model as pages and API show it. What needs hidden rows is recorded by the worker with each
+acceptance; pages read the record.
 
 Exact numbers on hidden rows are the organisers' until the close; others see who got what in, in which order,
 and what a rounded total says.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
+from django.db import transaction
 from django.db.models import Count
 
 from common.jobs import round_up
@@ -17,7 +17,7 @@ from fairness.slices import compile_rule
 from fairness.slices.coding import code_column
 
 from . import parts
-from .models import Bounty, Submission
+from .models import Bounty, Live, Submission
 from .verdicts import Referee, Repaired, accepted_of
 
 FEWEST_ROWS = 10  # of a declared group, for a share of its rows to be told
@@ -40,39 +40,54 @@ class Round:
     exact: dict | None
 
 
-def repaired(bounty: Bounty) -> Repaired:
-    """The shared list on the leaderboard half."""
-    return _repaired(bounty.pk, last_accepted(bounty))
-
-
-def last_accepted(bounty: Bounty) -> int:
-    """Changes whenever anything that is shown here does."""
+def record(bounty: Bounty, referee: Referee) -> None:
+    """Write what the accepted submissions have made of the hidden rows, under the bounty's row lock."""
     last = bounty.submissions.filter(accepted=True).order_by("-id").values_list("id", flat=True).first()
-    return last or 0
+    facts = {"last": last, "coverage": measured_coverage(bounty, referee)}
+    if bounty.accepts_fixes:
+        model = referee.model()
+        facts |= {
+            "nodes": [
+                {"version": version, "group": node.group, "points_to": node.version}
+                for version, node in enumerate(model.list.nodes, start=1)
+            ],
+            "rounds": list(model.list.rounds),
+            "life": measured_life(model),
+        }
+    Live.objects.update_or_create(bounty=bounty, defaults=facts)
 
 
-@lru_cache(maxsize=8)
-def _repaired(bounty_id: int, last: int) -> Repaired:
-    bounty = Bounty.objects.get(pk=bounty_id)
-    return Referee(bounty, accepted_of(bounty)).model()
+def unrecorded() -> list[int]:
+    """Bounties with accepted submissions of before these facts were kept."""
+    found = Bounty.objects.filter(live=None, submissions__accepted=True).distinct()
+    return list(found.values_list("pk", flat=True))
 
 
-def nodes(bounty: Bounty) -> list[dict]:
-    """The list from its first node to its last: version made, whose group, and whose answer or which
-    version.
+def record_anew(bounty_id: int) -> None:
+    with transaction.atomic():
+        bounty = Bounty.objects.select_for_update().get(pk=bounty_id)
+        record(bounty, Referee(bounty, accepted_of(bounty)))
+
+
+def live_of(bounty: Bounty) -> Live:
+    """As it was last recorded; before that the model is as it came."""
+    unrepaired = {"overall": [bounty.parts["leaderboard"]["model_error"]], "groups": []}
+    return Live.objects.filter(bounty=bounty).first() or Live(bounty=bounty, last=0, life=unrepaired)
+
+
+def fixes_in(live: Live) -> list[Submission]:
+    fixes = live.bounty.submissions.filter(kind=Submission.Kind.FIX, accepted=True, id__lte=live.last)
+    return list(fixes.select_related("team").order_by("id"))
+
+
+def rounds(live: Live, *, exact: bool) -> list[Round]:
+    """The fixes in the model; `live.nodes` is its list from its first node to its last: version made, whose
+    group, and whose answer or which version.
     """
-    return [
-        {"version": version, "group": node.group, "points_to": node.version}
-        for version, node in enumerate(repaired(bounty).list.nodes, start=1)
-    ]
-
-
-def rounds(bounty: Bounty, *, exact: bool) -> list[Round]:
-    model, all_nodes = repaired(bounty), nodes(bounty)
     shown, total, before = [], 0.0, 0
-    for number, (fix, version) in enumerate(zip(model.fixes, model.list.rounds, strict=True), start=1):
+    for number, (fix, version) in enumerate(zip(fixes_in(live), live.rounds, strict=True), start=1):
         total += fix.points
-        pointers = [node for node in all_nodes[before:version] if node["points_to"] is not None]
+        pointers = [node for node in live.nodes[before:version] if node["points_to"] is not None]
         shown.append(
             Round(number, fix, version, tuple(pointers), round_down(total), fix.numbers if exact else None)
         )
@@ -86,13 +101,12 @@ def numbers_of(bounty: Bounty) -> dict[int, int]:
     return {pk: number for number, pk in enumerate(fixes.values_list("pk", flat=True), start=1)}
 
 
-def life(bounty: Bounty) -> dict:
+def measured_life(model: Repaired) -> dict:
     """Error after every round, of all rows and of each accepted group from its round on: exact, leaderboard
     half.
 
     `overall` starts with the base model; `groups[k]` is None before fix k + 1 was in.
     """
-    model = repaired(bounty)
     ends, scale = (0, *model.list.rounds), model.answered.scale
     n = len(model.answered.y_true)
     return {
@@ -106,24 +120,19 @@ def life(bounty: Bounty) -> dict:
     }
 
 
-def coverage(bounty: Bounty) -> list[dict]:
+def measured_coverage(bounty: Bounty, referee: Referee) -> list[dict]:
     """Shares of the leaderboard half's rows, in whole percent, that accepted groups hold once and more often.
 
     By declared group, the whole half first, for finds and fixes apart. Groups are the public sample's values
     and bins, so that nothing is told of values that only hidden rows have. Where a group has few rows nothing
     is told.
     """
-    return _coverage(bounty.pk, last_accepted(bounty))
-
-
-@lru_cache(maxsize=32)
-def _coverage(bounty_id: int, last: int) -> list[dict]:
-    bounty = Bounty.objects.get(pk=bounty_id)
     rows = parts.leaderboard_rows(bounty)
     held = {kind: np.zeros(rows, dtype=np.int64) for kind in Submission.Kind.values}
-    for submission in accepted_of(bounty):
-        if submission.accepted:
-            held[submission.kind] += parts.unpack(submission.masks.leaderboard, rows)
+    for group in referee.found:
+        held[Submission.Kind.FIND] += group
+    for group in referee.model().list.groups if bounty.accepts_fixes else ():
+        held[Submission.Kind.FIX][group] += 1
     shown = [covered(None, "", np.ones(rows, dtype=bool), held)]
     for column in bounty.group_columns:
         for value, members in declared_groups(bounty, column):

@@ -4,7 +4,6 @@ Without DATABASE_URL or CELERY_BROKER_URL the embedded services of FAULTLINE_DAT
 (config/embedded.py starts them), so `manage.py` works by hand while they run.
 """
 
-import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,14 +12,12 @@ import plotly
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from . import logs
 from .embedded import embedded_urls
+from .environment import env, flag
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-FAULTLINE_DATA = Path(os.environ.get("FAULTLINE_DATA") or BASE_DIR / "var").resolve()
-
-
-def flag(name: str, default: str = "0") -> bool:
-    return os.environ.get(name, default).lower() in {"1", "true", "yes", "on"}
+FAULTLINE_DATA = Path(env("FAULTLINE_DATA") or BASE_DIR / "var").resolve()
 
 
 SECRET_KEY_CHARACTERS = 50
@@ -32,18 +29,20 @@ KEY_TOO_SHORT = (
 
 def secret_key() -> str:
     key_file = FAULTLINE_DATA / "secret_key"
-    return os.environ.get("SECRET_KEY") or (key_file.read_text().strip() if key_file.exists() else "")
+    return env("SECRET_KEY") or (key_file.read_text().strip() if key_file.exists() else "")
 
 
-GIVEN = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "CELERY_BROKER_URL")}
+GIVEN = {name: env(name) for name in ("DATABASE_URL", "CELERY_BROKER_URL")}
 URLS = GIVEN if all(GIVEN.values()) else embedded_urls(FAULTLINE_DATA) | {k: v for k, v in GIVEN.items() if v}
 DEBUG = flag("DEBUG")
 SECRET_KEY = secret_key()
+# What an earlier key signed or sealed (sessions, links, second factors) counts while it stands here.
+SECRET_KEY_FALLBACKS = [key for key in env("SECRET_KEY_FALLBACKS").split(",") if key]
 if not DEBUG and len(SECRET_KEY) < SECRET_KEY_CHARACTERS:
     raise ImproperlyConfigured(KEY_TOO_SHORT)
-ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
-CSRF_TRUSTED_ORIGINS = [origin for origin in os.environ.get("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
-SITE_URL = os.environ.get("SITE_URL", "http://127.0.0.1:8000")
+ALLOWED_HOSTS = env("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+CSRF_TRUSTED_ORIGINS = [origin for origin in env("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
+SITE_URL = env("SITE_URL", "http://127.0.0.1:8000")
 
 INSTALLED_APPS = [
     "config",
@@ -106,11 +105,17 @@ TEMPLATES = [
 # Data
 
 try:
-    DATABASE = dj_database_url.parse(URLS["DATABASE_URL"], conn_max_age=600, conn_health_checks=True)
+    # Kept by a pool rather than by each thread: heartbeats come and go with their jobs.
+    DATABASE = dj_database_url.parse(URLS["DATABASE_URL"], conn_max_age=0, conn_health_checks=True)
 except ValueError as error:
     raise ImproperlyConfigured(
         "DATABASE_URL is no address of a database: write postgresql://USER:PASSWORD@HOST:PORT/NAME."
     ) from error
+DATABASE.setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 1,
+    "max_size": int(env("DATABASE_POOL", "10")),
+    "timeout": 10,
+}
 DATABASES = {"default": DATABASE}
 # knox's own token table is swapped for ours and would only stand in the way.
 MIGRATION_MODULES = {"knox": None}
@@ -129,15 +134,33 @@ CACHES = {
         },
     }
 }
-STORAGES = {
-    "default": {
-        "BACKEND": "config.storage.PrivateStorage",
+
+
+def storage_of(bucket: str, folder: str, public_url: str = "") -> dict:
+    """A bucket where there is one, else a folder of FAULTLINE_DATA."""
+    if not bucket:
+        modes = {"file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+        return {
+            "BACKEND": "config.storage.PrivateStorage",
+            "OPTIONS": {"location": FAULTLINE_DATA / folder, **modes},
+        }
+    return {
+        "BACKEND": "config.storage.Bucket",
         "OPTIONS": {
-            "location": FAULTLINE_DATA / "private",
-            "file_permissions_mode": 0o600,
-            "directory_permissions_mode": 0o700,
+            "bucket_name": bucket,
+            "endpoint_url": env("S3_ENDPOINT_URL") or None,
+            "region_name": env("S3_REGION", "us-east-1"),
+            "access_key": env("S3_ACCESS_KEY"),
+            "secret_key": env("S3_SECRET_KEY"),
+            "public_url": public_url,
         },
-    },
+    }
+
+
+# Two, so that in production the web process needs no right to read what is hidden.
+STORAGES = {
+    "default": storage_of(env("S3_BUCKET"), "private", env("S3_PUBLIC_URL")),
+    "hidden": storage_of(env("S3_HIDDEN_BUCKET"), "hidden"),
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
@@ -154,7 +177,7 @@ FILE_UPLOAD_HANDLERS = [
 TABLE_MAX_BYTES = 1_000_000_000
 MODEL_MAX_BYTES = 20_000_000
 AUDIT_MAX_BYTES = 2_000_000_000
-AUDIT_BYTES_PER_USER = int(os.environ.get("AUDIT_BYTES_PER_USER", "10_000_000_000"))
+AUDIT_BYTES_PER_USER = int(env("AUDIT_BYTES_PER_USER", "10_000_000_000"))
 
 # The worker
 
@@ -191,9 +214,7 @@ ACCOUNT_ADAPTER = "config.accounts.Adapter"
 ACCOUNT_LOGIN_METHODS = {"username", "email"}
 ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*", "password2*"]
 # Outside a trial, an address that nobody has confirmed is nobody's: quotas are counted by account.
-ACCOUNT_EMAIL_VERIFICATION = os.environ.get(
-    "ACCOUNT_EMAIL_VERIFICATION", "optional" if DEBUG else "mandatory"
-)
+ACCOUNT_EMAIL_VERIFICATION = env("ACCOUNT_EMAIL_VERIFICATION", "optional" if DEBUG else "mandatory")
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Faultline] "
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_USERNAME_MIN_LENGTH = 2
@@ -229,13 +250,13 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = ACCOUNT_EMAIL_VERIFICATION != "mandatory"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
-EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
-EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
-EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
-EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_BACKEND = env("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend")
+EMAIL_HOST = env("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(env("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = env("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD", "")
 EMAIL_USE_TLS = flag("EMAIL_USE_TLS")
-DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "Faultline <faultline@localhost>")
+DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", "Faultline <faultline@localhost>")
 
 # API
 
@@ -265,16 +286,16 @@ REST_FRAMEWORK = {
         "common.throttle.OfScopes",
     ],
     "DEFAULT_THROTTLE_RATES": {
-        "anon": os.environ.get("THROTTLE_ANON", "120/min"),
-        "user": os.environ.get("THROTTLE_USER", "600/min"),
-        "samples": os.environ.get("THROTTLE_SAMPLES", "30/min"),
-        "checks": os.environ.get("THROTTLE_CHECKS", "120/min"),
-        "submissions": os.environ.get("THROTTLE_SUBMISSIONS", "120/min"),
-        "audits": os.environ.get("THROTTLE_AUDITS", "30/min"),
+        "anon": env("THROTTLE_ANON", "120/min"),
+        "user": env("THROTTLE_USER", "600/min"),
+        "samples": env("THROTTLE_SAMPLES", "30/min"),
+        "checks": env("THROTTLE_CHECKS", "120/min"),
+        "submissions": env("THROTTLE_SUBMISSIONS", "120/min"),
+        "audits": env("THROTTLE_AUDITS", "30/min"),
         "tokens": "20/hour",
         "people": "30/hour",
     },
-    "NUM_PROXIES": int(os.environ.get("NUM_PROXIES", "0")),
+    "NUM_PROXIES": int(env("NUM_PROXIES", "0")),
     "UPLOADED_FILES_USE_URL": False,
 }
 SPECTACULAR_SETTINGS = {
@@ -300,7 +321,7 @@ SPECTACULAR_SETTINGS = {
 # Pages
 
 STATIC_URL = "static/"
-STATIC_ROOT = Path(os.environ.get("STATIC_ROOT") or FAULTLINE_DATA / "static")
+STATIC_ROOT = Path(env("STATIC_ROOT") or FAULTLINE_DATA / "static")
 STATICFILES_DIRS = [BASE_DIR / "static", ("plotly", Path(plotly.__file__).parent / "package_data")]
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = False
@@ -344,10 +365,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS and flag("HSTS_SUBDOMAINS", "1")
 SECURE_HSTS_PRELOAD = SECURE_HSTS_INCLUDE_SUBDOMAINS and flag("HSTS_PRELOAD")
 SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-}
+# Seen from outside
+
+LOGGING = logs.config(env("LOG_FORMAT", "line"), env("LOG_LEVEL", "INFO"))
+METRICS_TOKEN = env("METRICS_TOKEN")

@@ -8,12 +8,14 @@ from django.http import (
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
+    HttpResponseRedirect,
     StreamingHttpResponse,
 )
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.urls import path, reverse
 
+from common.files import link_to
 from common.spreadsheet import csv_lines
 from fairness.compare import compare_systems
 
@@ -52,8 +54,12 @@ def address(request: HttpRequest, reader: Reader) -> str:
 
 
 def as_file(response: HttpResponseBase, reader: Reader, name: str) -> HttpResponseBase:
-    response["Content-Disposition"] = f'attachment; filename="audit-{reader.audit.key}-{name}"'
+    response["Content-Disposition"] = f'attachment; filename="{file_name(reader, name)}"'
     return response
+
+
+def file_name(reader: Reader, name: str) -> str:
+    return f"audit-{reader.audit.key}-{name}"
 
 
 def csv_file(lines: Iterator[str], reader: Reader, name: str) -> HttpResponseBase:
@@ -129,6 +135,9 @@ def utterances_csv(request: HttpRequest, reader: Reader) -> HttpResponseBase:
 def cells_parquet(request: HttpRequest, reader: Reader) -> HttpResponseBase:
     if not reader.may_read_texts:
         raise Http404
+    link = link_to(reader.audit.cells, file_name(reader, "cells.parquet"), PARQUET)
+    if link:
+        return HttpResponseRedirect(link, headers={"Cache-Control": "private, no-store"})
     body = exports.stored_cells(reader.audit)
     return as_file(HttpResponse(body, content_type=PARQUET), reader, "cells.parquet")
 

@@ -17,9 +17,10 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = visible_bounty(request, slug)
     exact = bounty.shows_numbers_to(request.user)
     context = frame(request, bounty, tab="model", exact=exact)
-    rounds = repaired.rounds(bounty, exact=exact) if has_model(bounty) else []
+    live = repaired.live_of(bounty) if has_model(bounty) else None
+    rounds = repaired.rounds(live, exact=exact) if live else []
     if rounds:
-        nodes = drawn(rounds, repaired.nodes(bounty))
+        nodes = drawn(rounds, live.nodes)
         context |= {
             "rounds": rounds,
             "nodes": nodes[:NODES_SHOWN],
@@ -29,13 +30,12 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
             "drop": rounds[-1].drop,
         }
         if exact:
-            history = repaired.life(bounty)
             pages = [reverse("bounty:round", args=[slug, one.number]) for one in rounds]
             context |= {
-                "figure": figures.life(rounds, history, pages, context["loss_name"]),
-                "table": life_table(rounds, history),
-                "before": history["overall"][0],
-                "after": history["overall"][-1],
+                "figure": figures.life(rounds, live.life, pages, context["loss_name"]),
+                "table": life_table(rounds, live.life),
+                "before": live.life["overall"][0],
+                "after": live.life["overall"][-1],
             }
     return render(request, "bounty/model.html", context)
 
@@ -68,7 +68,7 @@ def round_page(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """An accepted fix and what it did to the model."""
     bounty = visible_bounty(request, slug)
     exact = bounty.shows_numbers_to(request.user)
-    rounds = repaired.rounds(bounty, exact=exact) if has_model(bounty) else []
+    rounds = repaired.rounds(repaired.live_of(bounty), exact=exact) if has_model(bounty) else []
     if not 1 <= number <= len(rounds):
         raise Http404
     shown = rounds[number - 1]
@@ -99,7 +99,8 @@ def groups(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = visible_bounty(request, slug)
     context = frame(request, bounty, tab="model")
     if bounty.is_prepared and bounty.submissions.filter(accepted=True).exists():
-        context |= heat_map(repaired.uses(bounty)) | {"coverage": by_column(repaired.coverage(bounty))}
+        coverage = repaired.live_of(bounty).coverage
+        context |= heat_map(repaired.uses(bounty)) | {"coverage": by_column(coverage)}
     return render(request, "bounty/groups.html", context)
 
 

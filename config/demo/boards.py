@@ -27,9 +27,9 @@ def data(bounty: Bounty) -> Iterator[str]:
 
 def model(bounty: Bounty, url: str) -> Iterator[str]:
     """The error overall before and after the accepted fixes, on the rows that decide."""
-    fixes, nodes = repaired.numbers_of(bounty), repaired.nodes(bounty)
-    overall = repaired.life(bounty)["overall"]
-    repairs = sum(node["points_to"] is not None for node in nodes)
+    fixes, live = repaired.numbers_of(bounty), repaired.live_of(bounty)
+    overall = live.life["overall"]
+    repairs = sum(node["points_to"] is not None for node in live.nodes)
     what = f"{len(fixes)} fixes and {repairs} repairs" if repairs else f"{len(fixes)} fixes"
     yield (
         f"  On the rows that decide {what} brought that from {overall[0]:.1%} to {overall[-1]:.1%}: "

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import polars as pl
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test import Client
@@ -99,7 +99,7 @@ def test_answers_to_refused_finds_are_the_same_whatever_the_hidden_labels_are(ca
     truth = parts.part(open_bounty, "leaderboard").truth
     other = np.random.default_rng(1).permutation(len(truth))
     # Other people are decided wrongly now; the stored part says so, everything else is as it was.
-    stored = parts.store(truth[other])
+    stored = parts.store(truth[other], parts.HIDDEN)
     open_bounty.parts["leaderboard"]["truth"] |= {"path": stored["path"]}
     open_bounty.parts["leaderboard"]["truth"] |= {"sha256": stored["sha256"]}
     open_bounty.save(update_fields=["parts"])
@@ -126,7 +126,7 @@ def test_no_path_leads_to_a_stored_file(client, open_bounty, path):
     for prefix in ("/", "/static/", "/media/", "/static/../private/"):
         assert client.get(prefix + stored).status_code == 404
     with pytest.raises(ValueError, match="no address"):
-        default_storage.url(stored)
+        storages["hidden"].url(stored)
 
 
 def test_a_draft_has_no_page_for_others(cast, draft_bounty):

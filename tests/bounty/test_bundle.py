@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from bounty import drafts, parts
 from bounty.entry import Predictor
-from bounty.repaired import repaired
+from bounty.verdicts import Referee, accepted_of
 from fairness.cli import main
 from tests.bounty.fixes import open_repairable, repairable_table, send_fix
 from tests.conftest import as_upload, draft
@@ -84,7 +84,7 @@ def with_model(cast, run_worker):
 
 def half_with_predictions(bounty) -> pd.DataFrame:
     """The leaderboard half as a file of rows, and what the site answers for them."""
-    part, model = parts.part(bounty, "leaderboard"), repaired(bounty)
+    part, model = parts.part(bounty, "leaderboard"), Referee(bounty, accepted_of(bounty)).model()
     rows = {name: part.features[name].to_list() for name in part.features.columns}
     answers = model.list.choose(model.answered.y_base, model.given)
     return pd.DataFrame(rows | {"predicted": part.truth["prediction"].to_list()}), answers

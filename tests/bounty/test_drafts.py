@@ -1,11 +1,13 @@
 """A draft from table to opening: what is prepared always fits the settings, and no file is left over."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.core.exceptions import ValidationError
-from django.core.files.storage import default_storage
+from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from bounty import drafts, evaluation
+from bounty import drafts, evaluation, parts
 from bounty.intake import IntakeError
 from bounty.models import Bounty, Status
 from bounty.preparation import prepare
@@ -26,8 +28,24 @@ def prepared(cast, run_worker):
 
 @pytest.fixture
 def committed(django_capture_on_commit_callbacks):
-    """What waits for the commit is done when the block ends."""
-    return lambda: django_capture_on_commit_callbacks(execute=True)
+    """What waits for the commit is done when the block ends, and a worker has been round."""
+
+    @contextmanager
+    def block():
+        with django_capture_on_commit_callbacks(execute=True):
+            yield
+        parts.delete_discarded()
+
+    return block
+
+
+def is_stored(path: str) -> bool:
+    return any(storages[name].exists(path) for name in (parts.OPEN, parts.HIDDEN))
+
+
+def stored_parts() -> set[str]:
+    there = [storages[name] for name in (parts.OPEN, parts.HIDDEN)]
+    return {file for one in there if one.exists("parts") for file in one.listdir("parts")[1]}
 
 
 def part_files(parts: dict) -> list[str]:
@@ -110,11 +128,11 @@ def test_a_setting_that_concerns_the_data_prepares_it_again(prepared, run_worker
         drafts.save_settings(prepared, change)
     prepared.refresh_from_db()
     assert not prepared.is_prepared
-    assert not any(default_storage.exists(path) for path in part_files(before))
+    assert not any(is_stored(path) for path in part_files(before))
     run_worker()
     prepared.refresh_from_db()
     assert prepared.parts != before
-    assert all(default_storage.exists(path) for path in part_files(prepared.parts))
+    assert all(is_stored(path) for path in part_files(prepared.parts))
 
 
 def test_other_settings_leave_the_data_alone(prepared):
@@ -146,19 +164,21 @@ def test_the_newest_table_wins_over_one_that_is_being_prepared(draft_bounty, san
     draft_bounty.refresh_from_db()
     assert list(draft_bounty.uploads.all()) == [second]
     assert sum(part["rows"] for part in draft_bounty.parts.values()) == 2000
-    assert not default_storage.exists(first.table.name)
+    assert not is_stored(first.table.name)
 
 
 def test_a_worker_that_lost_its_upload_writes_nothing_and_leaves_no_file(draft_bounty, sandbox, run_worker):
     drafts.upload_table(draft_bounty, as_upload(lending_table()))
     claimed = evaluation.claim()
     drafts.save_settings(draft_bounty, {"sample_share": 0.5})
-    stored = set(default_storage.listdir("parts")[1]) if default_storage.exists("parts") else set()
+    parts.delete_discarded()
+    stored = stored_parts()
     evaluation.run_upload(claimed, sandbox)
+    parts.delete_discarded()
     draft_bounty.refresh_from_db()
     assert not draft_bounty.is_prepared
     assert draft_bounty.uploads.get().status == Status.QUEUED
-    assert set(default_storage.listdir("parts")[1]) == stored
+    assert stored_parts() == stored
     run_worker()
     draft_bounty.refresh_from_db()
     assert draft_bounty.parts["sample"]["rows"] == pytest.approx(2000, abs=20)
@@ -176,13 +196,13 @@ def test_a_worker_lost_on_the_way_leaves_the_upload_to_the_next(draft_bounty, ru
 
 def test_opening_deletes_the_raw_table_and_keeps_the_parts(prepared, committed):
     raw = prepared.uploads.get().table.name
-    assert default_storage.exists(raw)
+    assert is_stored(raw)
     with committed():
         drafts.open_bounty(prepared)
-    assert not default_storage.exists(raw)
+    assert not is_stored(raw)
     upload = prepared.uploads.get()
     assert (upload.table.name, upload.preview) == ("", {})
-    assert all(default_storage.exists(path) for path in part_files(prepared.parts))
+    assert all(is_stored(path) for path in part_files(prepared.parts))
 
 
 def test_after_opening_only_texts_change(prepared):
@@ -212,7 +232,7 @@ def test_deleting_a_draft_deletes_its_files(prepared, committed):
     with committed():
         drafts.delete_draft(prepared)
     assert not Bounty.objects.exists()
-    assert not any(default_storage.exists(name) for name in files)
+    assert not any(is_stored(name) for name in files)
 
 
 def test_a_model_can_be_added_kept_and_taken_away(draft_bounty, committed):
@@ -221,14 +241,14 @@ def test_a_model_can_be_added_kept_and_taken_away(draft_bounty, committed):
     table = draft_bounty.uploads.get().table.name
     with committed():
         added = drafts.upload_table(draft_bounty, None, model)
-    assert added.table.name == table and default_storage.exists(table)
+    assert added.table.name == table and is_stored(table)
     with committed():
         kept = drafts.upload_table(draft_bounty, as_upload(lending_table(seed=3)), keep_model=True)
-    assert kept.model_file.name == added.model_file.name and not default_storage.exists(table)
+    assert kept.model_file.name == added.model_file.name and not is_stored(table)
     with committed():
         bare = drafts.upload_table(draft_bounty)
-    assert not bare.model_file and not default_storage.exists(added.model_file.name)
-    assert default_storage.exists(bare.table.name)
+    assert not bare.model_file and not is_stored(added.model_file.name)
+    assert is_stored(bare.table.name)
 
 
 @pytest.mark.parametrize(

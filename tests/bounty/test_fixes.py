@@ -52,7 +52,7 @@ def test_a_null_fix_is_not_proven(cast, bounty, run_worker):
     fix = send_fix(cast.participant, bounty, "age BETWEEN 35 AND 50", "1")
     run_worker()
     assert (reload(fix).code, fix.points, fix.accepted) == ("not_proven", 0, False)
-    assert repaired.rounds(bounty, exact=True) == []
+    assert repaired.rounds(repaired.live_of(bounty), exact=True) == []
 
 
 def test_what_the_model_answers_already_is_nothing_new(cast, bounty, run_worker):
@@ -77,11 +77,11 @@ def test_a_regression_is_repaired_by_a_pointer(cast, bounty, run_worker):
     reload(first, second)
     assert second.accepted
     assert second.numbers["repairs"] == [[1, 1]]
-    life = repaired.life(bounty)
+    life = repaired.live_of(bounty).life
     assert life["overall"] == sorted(life["overall"], reverse=True)
     young = [error for error in life["groups"][0] if error is not None]
     assert young == sorted(young, reverse=True)
-    assert [node["points_to"] for node in repaired.nodes(bounty)] == [None, None, 1]
+    assert [node["points_to"] for node in repaired.live_of(bounty).nodes] == [None, None, 1]
 
 
 def test_the_smallest_gain_of_the_bounty_is_asked_for(cast, run_worker):
@@ -152,7 +152,7 @@ def test_finds_and_fixes_share_the_verdicts_and_never_their_points(cast, bounty,
     run_worker()
     assert repaired.guard(bounty)["used"] == 2
     assert repaired.guard(bounty)["accepted"] == 2
-    assert len(repaired.rounds(bounty, exact=False)) == 1
+    assert len(repaired.rounds(repaired.live_of(bounty), exact=False)) == 1
 
 
 @pytest.mark.django_db(transaction=True)
@@ -276,7 +276,12 @@ def test_no_label_of_the_final_half_is_read_before_the_close(cast, bounty, run_w
     send_find(cast.participant, bounty, OLD)
     run_worker()
     evaluation.reap()
-    repaired.life(bounty), repaired.coverage(bounty), repaired.uses(bounty), repaired.guard(bounty)
+    (
+        repaired.live_of(bounty).life,
+        repaired.live_of(bounty).coverage,
+        repaired.uses(bounty),
+        repaired.guard(bounty),
+    )
     assert "leaderboard" in read
     assert "final" not in read
 

@@ -97,7 +97,7 @@ def test_a_find_and_a_regressor_are_proven_on_numbers(cast, pay, run_worker):
     unit = mean_squared_error(
         parts.answered(pay, "sample").y_true, mean[: len(parts.answered(pay, "sample").y_true)]
     )
-    assert repaired.life(pay)["overall"][-1] == pytest.approx(
+    assert repaired.live_of(pay).life["overall"][-1] == pytest.approx(
         mean_squared_error(half.y_true, answers) / unit, rel=1e-5
     )
     # A constant in the place of the regressor is worse than what stands.
@@ -122,7 +122,7 @@ def test_probabilities_are_judged_by_log_loss(cast, chances, run_worker):
     answers = half.y_base.copy()
     answers[group] = parts.unpack_answers(chances, fix.answers.leaderboard)
     unit = chances.loss_facts["unit"]
-    assert repaired.life(chances)["overall"][-1] == pytest.approx(
+    assert repaired.live_of(chances).life["overall"][-1] == pytest.approx(
         log_loss(half.y_true, answers) / unit, rel=1e-5
     )
 

@@ -56,7 +56,7 @@ def close(bounty, *, final: bool = True) -> None:
 def exact_numbers(bounty) -> set[str]:
     """As the pages write them: errors to a hundredth of a per cent, points to a hundredth."""
     found = set()
-    for shown in repaired.rounds(bounty, exact=True):
+    for shown in repaired.rounds(repaired.live_of(bounty), exact=True):
         found |= {f"{100 * shown.exact[name]:.2f}\xa0%" for name in ("before", "after")}
         found |= {f"{100 * shown.exact[name]:.1f}\xa0%" for name in ("group_before", "group_after")}
         found.add(f"{shown.submission.points:.2f}")
@@ -146,7 +146,7 @@ def test_exact_numbers_wait_for_the_close(cast, two_fixes, name):
     whole = "\n".join(shown)
     assert [number for number in exact_numbers(two_fixes) if number in whole] == []
     assert "@example.org" not in whole and "data-figure" not in shown[0]
-    drop = repaired.rounds(two_fixes, exact=False)[-1].drop
+    drop = repaired.rounds(repaired.live_of(two_fixes), exact=False)[-1].drop
     assert f"at least {drop:.1f}" in shown[0]
 
 
@@ -200,7 +200,7 @@ def test_a_fix_says_its_repairs_its_columns_and_its_neighbours(two_fixes):
 def test_groups_tell_use_and_cover_in_shares(two_fixes):
     shown = text(as_().get(page("groups", "repairs")))
     assert re.search(r"participant 1 \d+ % \d+ %", shown) and "Not used: sex, income" in shown
-    cover = repaired.coverage(two_fixes)
+    cover = repaired.live_of(two_fixes).coverage
     whole = cover[0]["fix"]
     assert f"{whole['once']} % {whole['more']} %" in shown
     assert whole["more"] > 0

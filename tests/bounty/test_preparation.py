@@ -2,12 +2,12 @@
 
 import polars as pl
 import pytest
-from django.core.files.storage import default_storage
+from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from bounty import drafts, parts
 from bounty.intake import IntakeError
-from bounty.models import Bounty, Status
+from bounty.models import PARTS, Bounty, Status
 from tests.conftest import as_upload, draft, lending_table
 from tests.onnx_models import below
 
@@ -69,17 +69,29 @@ def test_the_recorded_hash_is_checked_at_every_first_read(draft_bounty, run_work
     prepare(draft_bounty, run_worker, as_upload(lending_table()))
     record = draft_bounty.parts["leaderboard"]["truth"]
     parts.fetch(record)
-    with default_storage.open(record["path"], "rb+") as file:
+    with storages["hidden"].open(record["path"], "rb+") as file:
         file.seek(100)
         file.write(b"\x00\x01\x02")
     with pytest.raises(parts.DamagedPart):
         parts.fetch(record)
 
 
+def test_hidden_rows_lie_apart_from_what_pages_show(draft_bounty, run_worker):
+    prepare(draft_bounty, run_worker, as_upload(lending_table()))
+    where = {
+        name: {draft_bounty.parts[name][kind]["storage"] for kind in ("features", "truth")} for name in PARTS
+    }
+    assert where == {"sample": {"default"}, "leaderboard": {"hidden"}, "final": {"hidden"}}
+    assert storages["hidden"].exists(draft_bounty.uploads.get().table.name)
+    for name in ("leaderboard", "final"):
+        path = draft_bounty.parts[name]["truth"]["path"]
+        assert storages["hidden"].exists(path) and not storages["default"].exists(path)
+
+
 def test_hidden_files_have_no_address(draft_bounty, run_worker):
     prepare(draft_bounty, run_worker, as_upload(lending_table()))
     with pytest.raises(ValueError, match="no address"):
-        default_storage.url(draft_bounty.parts["leaderboard"]["truth"]["path"])
+        storages["hidden"].url(draft_bounty.parts["leaderboard"]["truth"]["path"])
 
 
 @pytest.mark.parametrize(
