@@ -3,7 +3,6 @@
 Given live and given again from the start (`manage.py rejudge`), they come out of the same lines.
 """
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 
@@ -11,6 +10,7 @@ import numpy as np
 from django.db.models import Q, QuerySet
 
 from common.jobs import Status
+from fairness import rejudge
 from fairness.fixes import FixVerdict, judge_fix
 from fairness.pointer_list import PointerList
 from fairness.verdict import judge_find
@@ -161,4 +161,4 @@ def rejudged(bounty: Bounty) -> Iterator[tuple[Submission, dict]]:
 def as_text(submission: Submission, written: dict | None = None) -> str:
     """A verdict as one text, so that two can be compared to the last byte."""
     values = written or {name: getattr(submission, name) for name in WRITTEN}
-    return json.dumps({name: values[name] for name in WRITTEN}, sort_keys=True)
+    return rejudge.as_text({name: values[name] for name in WRITTEN})

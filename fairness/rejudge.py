@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fairness.columns import EXACT_INTEGERS
 from fairness.fixes import FixVerdict, judge_fix
 from fairness.losses import LOSSES, Losses, scale_of, scaled, worst_case
 from fairness.pointer_list import Answers, Mask, PointerList
@@ -156,8 +157,26 @@ def read_truth(path: Path, settings: dict[str, Any]) -> Truth:
 
 
 def as_text(verdict: object) -> str:
-    """A verdict as one text: two are the same when no digit of any number differs."""
-    return json.dumps(verdict, sort_keys=True)
+    """A verdict as one text: two are the same when no digit of any number differs.
+
+    A database gives a float from 1e16 on back as a whole number, and a zero without its sign.
+
+    >>> as_text({"points": 1e16, "p_value": 0.5}) == as_text({"p_value": 0.5, "points": 10**16})
+    True
+    """
+    return json.dumps(_plain(verdict), sort_keys=True)
+
+
+def _plain(value: object) -> object:
+    """With one way of writing each number: whole up to 2^53, a float beyond and between."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return value
+    number = float(value)
+    return int(number) if number.is_integer() and abs(number) < EXACT_INTEGERS else number
 
 
 def _column(frame: pl.DataFrame, name: str) -> pl.Series:
