@@ -15,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
+from common.address import client_address
 from common.intake import IntakeError
 from common.rest import (
     AcceptedSerializer,
@@ -26,7 +27,8 @@ from common.rest import (
     read,
 )
 
-from . import intake
+from . import alike, intake
+from .api_alike import AlikeCalls
 from .api_bundle import BundleCalls
 from .api_repaired import RepairedCalls
 from .entry import Group, Predictor
@@ -99,7 +101,7 @@ FIXES = [
         operation_id="bounty", summary="One bounty: rules, columns, dates, what is left of your quota"
     ),
 )
-class BountyViewSet(BundleCalls, IntakeErrors, RepairedCalls, viewsets.ReadOnlyModelViewSet):
+class BountyViewSet(AlikeCalls, BundleCalls, IntakeErrors, RepairedCalls, viewsets.ReadOnlyModelViewSet):
     statuses, daily = STATUSES, DAILY
     lookup_field = "slug"
     lookup_value_regex = "[-a-zA-Z0-9_]+"
@@ -201,7 +203,8 @@ class BountyViewSet(BundleCalls, IntakeErrors, RepairedCalls, viewsets.ReadOnlyM
         key = idempotency_key(request)
         group, predictor, values = read_models(SubmissionRequest, request)
         submission, _ = intake.submit(
-            request.user, bounty, group, predictor, note=values["note"], idempotency_key=key
+            request.user, bounty, group, predictor, note=values["note"], idempotency_key=key, origin=origin
+        origin = alike.origin_of(bounty, client_address(request))
         )
         answer = accepted(submission, "api:submission-detail", request)
         return Response(answer, status.HTTP_202_ACCEPTED, headers={"Location": answer["url"]})

@@ -225,6 +225,7 @@ def enter(
     *,
     note: str = "",
     idempotency_key: str = "",
+    origin: str = "",
 ) -> tuple[Submission, bool]:
     """Save a find, or a fix where there is a predictor. Returns it and whether it is new.
 
@@ -253,6 +254,7 @@ def enter(
             note=note[:2000],
             idempotency_key=idempotency_key,
             request_sha256=digest,
+            origin=origin,
             **group.fields(),
             **(predictor.fields() if predictor else {}),
         )

@@ -3,7 +3,6 @@
 Everything is checked before anything is saved; a wake-up for the worker is sent after the commit.
 """
 
-from collections.abc import Iterable
 from datetime import timedelta
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -11,7 +10,6 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from common.intake import IntakeError
-from common.jobs import Status
 from fairness.slices import compile_rule
 
 from . import tasks
@@ -36,26 +34,15 @@ def submit(
     *,
     note: str = "",
     idempotency_key: str = "",
+    origin: str = "",
 ) -> tuple[Submission, bool]:
     """Queue a find, or a fix where there is a predictor. Returns it and whether it is new."""
     with transaction.atomic():
-        entered = enter(user, bounty, group, predictor, note=note, idempotency_key=idempotency_key)
+        entered = enter(
+            user, bounty, group, predictor, note=note, idempotency_key=idempotency_key, origin=origin
+        )
         transaction.on_commit(tasks.work.delay, robust=True)
     return entered
-
-
-def queue_places(submissions: Iterable[Submission]) -> dict[int, int]:
-    """By id, how many wait in front of each for a worker, itself included; running ones are left out."""
-    queued = [submission.pk for submission in submissions if submission.status == Status.QUEUED]
-    if not queued:
-        return {}
-    waiting = Submission.objects.filter(status=Status.QUEUED, id__lte=max(queued)).order_by("id")
-    places = {pk: place for place, pk in enumerate(waiting.values_list("pk", flat=True), 1)}
-    return {pk: places[pk] for pk in queued if pk in places}
-
-
-def queue_place(submission: Submission) -> int | None:
-    return queue_places([submission]).get(submission.pk)
 
 
 # Dry runs on the public sample

@@ -12,6 +12,7 @@ from django.urls import path
 from django.views.decorators.http import require_POST
 
 from .. import bundle, drafts
+from ..alike import CROWD, teams_alike
 from ..csv_export import submission_lines
 from ..forms import NewBountyForm, SettingsForm, SubmissionFilter, TableForm, TextsForm
 from ..intake import IntakeError
@@ -210,6 +211,13 @@ def all_submissions_csv(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_required
 def download(request: HttpRequest, slug: str, ending: str) -> HttpResponse:
+@login_required
+def alike(request: HttpRequest, slug: str) -> HttpResponse:
+    bounty = own_bounty(request, slug)
+    context = {"bounty": bounty, "alike": teams_alike(bounty), "crowd": CROWD}
+    return render(request, "bounty/organise/alike.html", context)
+
+
     """The repaired model: a bundle, or one ONNX file where its parts allow."""
     bounty = own_bounty(request, slug)
     if ending not in ("zip", "onnx") or bounty.opened_at is None or not bounty.accepts_fixes:
@@ -235,4 +243,5 @@ urlpatterns = [
     path("bounties/<slug:slug>/manage/submissions/", all_submissions, name="all_submissions"),
     path("bounties/<slug:slug>/manage/repaired.<str:ending>", download, name="download_model"),
     path("bounties/<slug:slug>/manage/submissions.csv", all_submissions_csv, name="all_submissions_csv"),
+    path("bounties/<slug:slug>/manage/alike/", alike, name="alike"),
 ]

@@ -7,9 +7,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
 
+from common.address import client_address
 from common.throttle import TOO_FAST, is_too_fast
+from common.waiting import queue_of
 
-from .. import entry, intake, sample, words
+from .. import alike, entry, intake, sample, words
 from ..forms_submit import SubmissionForm
 from ..intake import IntakeError
 from ..models import Bounty, Check, Submission
@@ -37,6 +39,7 @@ def submit(request: HttpRequest, slug: str) -> HttpResponse:
                 form.predictor,
                 note=form.cleaned_data["note"],
                 idempotency_key=form.key,
+                origin=alike.origin_of(bounty, client_address(request)),
             )
         except IntakeError as error:
             form.add_error(error.field if error.field in form.fields else None, error.detail)
@@ -146,11 +149,11 @@ def mine(request: HttpRequest, slug: str) -> HttpResponse:
     context = frame(request, bounty)
     own = bounty.submissions.filter(team=context["team"]).order_by("-id") if context["team"] else ()
     page = Paginator(own, SUBMISSIONS_ON_A_PAGE).get_page(request.GET.get("page"))
-    places = intake.queue_places(page)
+    queue = queue_of(page)
     for submission in page:
-        submission.place = places.get(submission.pk)
+        submission.queue = queue.get(submission.pk)
     waiting = [submission for submission in page if submission.is_unfinished]
-    state = "_".join(f"{s.pk}{s.status}{s.place or ''}" for s in waiting)
+    state = "_".join(f"{s.pk}{s.status}{s.queue.state if s.queue else ''}" for s in waiting)
     if is_known(request, context, state):
         return HttpResponse(status=UNCHANGED)
     context |= {"page": page, "quota": entry.quota_of(bounty, context["team"]), "waiting": len(waiting)}
@@ -162,8 +165,9 @@ def submission(request: HttpRequest, pk: int) -> HttpResponse:
     visible = Submission.objects.visible_to(request.user).select_related("bounty", "team", "duplicate_of")
     found = get_object_or_404(visible, pk=pk)
     bounty = found.bounty
-    context = frame(request, bounty, submission=found, place=intake.queue_place(found))
-    if is_known(request, context, f"{found.status}{context['place'] or ''}"):
+    context = frame(request, bounty, submission=found, queue=queue_of([found]).get(found.pk))
+    queue = context["queue"]
+    if is_known(request, context, f"{found.status}{queue.state if queue else ''}"):
         return HttpResponse(status=UNCHANGED)
     context |= {
         # Until the close, exact numbers are the organisers' alone.
