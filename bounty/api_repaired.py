@@ -5,6 +5,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 
 from common.intake import IntakeError
+from common.rest import NumberQuery, page_of, read
 
 from . import repaired
 from .models import Bounty, Submission
@@ -57,22 +58,29 @@ class RepairedCalls:
     @extend_schema(
         operation_id="groups",
         summary="The accepted groups: which columns each team's use, and what they cover",
+        parameters=[NumberQuery],
         responses=GroupsSerializer,
     )
     @action(detail=True)
     def groups(self, request, slug: str):
+        asked = read(NumberQuery, request.query_params)
         bounty = self.get_prepared()
-        groups = {"uses": repaired.uses(bounty), "coverage": repaired.live_of(bounty).coverage}
-        return Response(GroupsSerializer(groups).data)
+        page = page_of(repaired.uses(bounty), asked["page"])
+        groups = {"uses": page, "coverage": repaired.live_of(bounty).coverage}
+        return Response(GroupsSerializer(groups | {"pages": page.paginator.num_pages}).data)
 
     @extend_schema(
         operation_id="guard",
         summary="The guard of the hidden set: verdicts used, by team, and verdicts left",
+        parameters=[NumberQuery],
         responses=GuardSerializer,
     )
     @action(detail=True)
     def guard(self, request, slug: str):
-        return Response(GuardSerializer(repaired.guard(self.get_object())).data)
+        asked = read(NumberQuery, request.query_params)
+        guard = repaired.guard(self.get_object())
+        page = page_of(guard["teams"], asked["page"])
+        return Response(GuardSerializer(guard | {"teams": page, "pages": page.paginator.num_pages}).data)
 
     @extend_schema(
         operation_id="final",

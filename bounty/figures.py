@@ -12,8 +12,8 @@ SYMBOLS = ("diamond", "square", "triangle-up", "cross", "x", "star", "hexagon", 
 TEAM = 24  # characters of a team's name in a figure; the table has it whole
 
 
-def life(rounds: list[Round], history: dict, pages: list[str], title: str) -> dict:
-    """Error after every round: of all rows, and of each accepted group from just before its round.
+def life(rounds: list[Round], shown: list[Round], history: dict, pages: list[str], title: str) -> dict:
+    """Error after every round: of all rows, and of the groups of the shown fixes from just before theirs.
 
     `history` is `Live.life`; `pages` are the addresses of the rounds, which a click on a point opens.
     """
@@ -30,8 +30,8 @@ def life(rounds: list[Round], history: dict, pages: list[str], title: str) -> di
         "hovertemplate": "all rows: %{y:.2%}<extra></extra>",
     }
     groups = [
-        line(shown, history["groups"][place], pages, SYMBOLS[place % len(SYMBOLS)])
-        for place, shown in enumerate(rounds)
+        line(one, history["groups"][one.number - 1], pages, SYMBOLS[(one.number - 1) % len(SYMBOLS)])
+        for one in shown
     ]
     return {"data": [overall, *groups], "layout": layout(len(rounds), title)}
 

@@ -77,7 +77,7 @@ def live_of(bounty: Bounty) -> Live:
 
 def fixes_in(live: Live) -> list[Submission]:
     fixes = live.bounty.submissions.filter(kind=Submission.Kind.FIX, accepted=True, id__lte=live.last)
-    return list(fixes.select_related("team").order_by("id"))
+    return list(fixes.select_related("team").defer("log").order_by("id"))
 
 
 def rounds(live: Live, *, exact: bool) -> list[Round]:
@@ -177,18 +177,18 @@ def uses(bounty: Bounty) -> list[dict]:
 
     The mean over them of the share of public rows whose answer changes when the column's values are shuffled.
     """
-    teams: dict[tuple[str, bool], list[dict]] = {}
+    teams: dict[tuple[str, bool], list[list[float]]] = {}
+    names = [column["name"] for column in bounty.schema]
     accepted = bounty.submissions.filter(accepted=True).order_by("id")
     for team, is_house, used in accepted.values_list("team__name", "team__is_house", "uses"):
         if used:
-            teams.setdefault((team, is_house), []).append(used)
-    names = [column["name"] for column in bounty.schema]
+            teams.setdefault((team, is_house), []).append([used.get(name, 0.0) for name in names])
     return [
         {
             "team": team,
             "is_house": is_house,
             "groups": len(used),
-            "uses": {name: float(np.mean([one.get(name, 0.0) for one in used])) for name in names},
+            "uses": dict(zip(names, np.mean(used, axis=0).tolist(), strict=True)),
         }
         for (team, is_house), used in teams.items()
     ]
@@ -198,11 +198,13 @@ def guard(bounty: Bounty) -> dict:
     """What is left of the hidden set's protection: K, who used how much of it, and what the promise covers
     now.
     """
-    counted = bounty.submissions.using_verdicts().order_by().values_list("team__name", "team__is_house")
-    teams = counted.annotate(used=Count("id")).order_by("-used", "team__name")
+    names = {pk: name for pk, *name in bounty.teams.values_list("pk", "name", "is_house")}
+    # Counted by team before anything is joined: from an index alone, however many there are.
+    counted = bounty.submissions.using_verdicts().order_by().values_list("team").annotate(used=Count("*"))
+    teams = sorted(((*names[team], used) for team, used in counted), key=lambda row: (-row[2], row[0]))
     used = sum(used for *_, used in teams)
     accepted = bounty.submissions.filter(accepted=True)
-    first = accepted.order_by("id").first()
+    first = accepted.order_by("id").only("finished").first()
     return {
         "verdict_cap": bounty.verdict_cap,
         "used": used,

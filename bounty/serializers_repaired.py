@@ -152,6 +152,7 @@ class CoverageSerializer(serializers.Serializer):
 
 
 class GroupsSerializer(serializers.Serializer):
+    pages = serializers.IntegerField(help_text="Of teams.")
     uses = TeamUsesSerializer(many=True)
     coverage = CoverageSerializer(many=True)
 
@@ -172,6 +173,7 @@ class GuardSerializer(serializers.Serializer):
     level = serializers.FloatField(help_text="What each verdict is judged at: alpha / verdict_cap.")
     accepted = serializers.IntegerField()
     first_accepted = serializers.DateTimeField(allow_null=True)
+    pages = serializers.IntegerField(help_text="Of teams.")
     teams = TeamUsedSerializer(many=True)
 
 

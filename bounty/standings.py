@@ -18,12 +18,14 @@ def standings(bounty: Bounty, track: str = "find", which: str = "shared") -> tup
     """
     on_list, points = LISTS["shared" if track == "find" else which]
     of_track = bounty.submissions.filter(kind=track)
-    sent = of_track.order_by().values("team__name").annotate(sent=Count("id"), first=Min("id"))
+    names = dict(bounty.teams.values_list("pk", "name"))
+    # Counted by team before anything is joined: from an index alone, however many there are.
+    sent = of_track.order_by().values("team").annotate(sent=Count("id"), first=Min("id"))
     accepted = of_track.filter(**{on_list: True}).order_by("id")
     return rank_teams(
-        dict(sent.order_by("first").values_list("team__name", "sent")),
+        {names[team]: n for team, n in sent.order_by("first").values_list("team", "sent")},
         [
-            Accepted(*one, round_up(when))
-            for *one, when in accepted.values_list("team__name", points, "finished")
+            Accepted(names[team], of_it, round_up(when))
+            for team, of_it, when in accepted.values_list("team", points, "finished")
         ],
     )

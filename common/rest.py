@@ -1,5 +1,8 @@
 """What the APIs of both apps share: strict serializers, refusals as answers, accepted jobs."""
 
+from collections.abc import Sequence
+
+from django.core.paginator import Page, Paginator
 from django.utils import timezone
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException, ErrorDetail, ValidationError
@@ -15,6 +18,7 @@ NOT_A_CHOICE = "“{input}” is not among: {choices}."
 SHOWN = 40
 DAY = 86_400
 KEY_CHARACTERS = 100
+ROWS_ON_A_PAGE = 200
 KEY_TOO_LONG = f"The Idempotency-Key may have at most {KEY_CHARACTERS} characters."
 
 
@@ -43,6 +47,22 @@ def read(serializer_class: type[Strict], data) -> dict:
 class PageQuery(Strict):
     cursor = serializers.CharField(required=False, allow_blank=True)
     page_size = serializers.IntegerField(required=False, min_value=1, max_value=200)
+
+
+def page_number() -> serializers.IntegerField:
+    """Of a list that is computed whole, as a ranking is."""
+    sentence = f"From 1, with {ROWS_ON_A_PAGE} rows each; beyond the last page it is the last."
+    return serializers.IntegerField(
+        required=False, default=1, min_value=1, max_value=1_000_000, help_text=sentence
+    )
+
+
+class NumberQuery(Strict):
+    page = page_number()
+
+
+def page_of(rows: Sequence, number: int) -> Page:
+    return Paginator(rows, ROWS_ON_A_PAGE).get_page(number)
 
 
 class AcceptedSerializer(serializers.Serializer):

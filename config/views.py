@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -27,6 +28,7 @@ logger = logging.getLogger(__name__)
 HOME_BOUNTIES = 12
 HOME_FINDS = 10
 HOME_AUDITS = 4
+TOKENS_ON_A_PAGE = 50
 NAME_TAKEN = "You have a token of this name already. Choose another name, or revoke it first."
 REVOKED = "The token “{name}” is revoked. Whatever used it can no longer sign in."
 
@@ -75,7 +77,7 @@ def api_tokens(request: HttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "token": token,
-        "tokens": own.all(),
+        "page": Paginator(own.all(), TOKENS_ON_A_PAGE).get_page(request.GET.get("page")),
         "now": timezone.now(),
     }
     return render(request, "tokens.html", context)

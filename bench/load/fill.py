@@ -20,7 +20,7 @@ from onnx import TensorProto, helper
 
 from audits import intake as audits_intake
 from audits.models import Audit
-from bounty import drafts, intake
+from bounty import drafts, intake, repaired
 from bounty.entry import Group, Predictor
 from bounty.models import Answers, Bounty, Masks, Submission, Team
 from common.jobs import UNFINISHED, Job, Status
@@ -101,6 +101,7 @@ def fill(sizes: list[Size], people: int) -> dict:
         say(f"{size.submissions:,} submissions")
         first_submissions(bounty, users)
         copies(bounty, size, users)
+        repaired.record_anew(bounty.pk)
     vacuum()
     return {
         "bounties": [size.slug for size in sizes],

@@ -1,11 +1,14 @@
 """The final ranking: what the final half says of what was accepted, shown once the bounty has closed."""
 
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path
 
 from ..models import Bounty, Submission
 from .public import frame, house_of, visible_bounty
+
+ROWS_ON_A_PAGE = 100
 
 
 def final(request: HttpRequest, slug: str) -> HttpResponse:
@@ -17,20 +20,26 @@ def final(request: HttpRequest, slug: str) -> HttpResponse:
     if bounty.finalised_at is None:
         context["unfinished"] = bounty.submissions.unfinished().count()
     else:
-        context |= published(bounty, request.user)
+        context |= published(bounty, request.user, request.GET.get("page"))
     return render(request, "bounty/final.html", context)
 
 
-def published(bounty: Bounty, user) -> dict:
+def published(bounty: Bounty, user, number: str | None) -> dict:
+    """A page of it: as many rows of each table, from the same place on."""
     final = bounty.final
     credit = final.get("credit", ())
+    tables = [*final["tracks"].values(), final["finds"], final["fixes"], credit]
+    page = Paginator(max(tables, key=len), ROWS_ON_A_PAGE).get_page(number)
+    shown = slice((page.number - 1) * ROWS_ON_A_PAGE, page.number * ROWS_ON_A_PAGE)
+    finds, fixes = (sent_with(bounty, user, final[name][shown]) for name in ("finds", "fixes"))
     return {
-        "final": final | {"credit": final.get("credit")},
+        "page": page,
+        "final": final | {"credit": final["credit"][shown] if "credit" in final else None},
         "house": house_of(bounty),
-        "find_ranking": compared(final["tracks"]["find"]),
-        "fix_ranking": compared(final["tracks"]["fix"]),
-        "finds": [row | {"words": words_of_find(row)} for row in sent_with(bounty, user, final["finds"])],
-        "fixes": [row | {"words": words_of_fix(row)} for row in sent_with(bounty, user, final["fixes"])],
+        "find_ranking": compared(final["tracks"]["find"][shown]),
+        "fix_ranking": compared(final["tracks"]["fix"][shown]),
+        "finds": [row | {"words": words_of_find(row)} for row in finds],
+        "fixes": [row | {"words": words_of_fix(row)} for row in fixes],
         "fall": abs(final["model"]["points"]) if final["model"] else None,
         "drawn": any(one["low"] != one["high"] for one in credit),
         "most_credit": max((one["value"] for one in credit), default=0),

@@ -4,7 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.forms import BaseForm
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -84,7 +84,7 @@ def manage(request: HttpRequest, slug: str) -> HttpResponse:
         ],
         "too_few_speakers": drafts.too_few_speakers(bounty),
         "verdicts_used": bounty.submissions.using_verdicts().count(),
-        "team_count": bounty.teams.filter(submissions__isnull=False).distinct().count(),
+        "team_count": bounty.teams.filter(Exists(Submission.objects.filter(team=OuterRef("pk")))).count(),
         "accepted": accepted_by_kind(bounty),
         "is_closing": bounty.phase == "closed" and bounty.finalised_at is None,
         "unfinished_count": bounty.submissions.unfinished().count(),
@@ -173,9 +173,11 @@ def delete(request: HttpRequest, slug: str) -> HttpResponse:
 def filtered(bounty: Bounty, form: SubmissionFilter) -> QuerySet[Submission]:
     found = bounty.submissions.select_related("team")
     wanted = form.cleaned_data if form.is_valid() else {}
-    for name in ("kind", "status", "group_format", "team"):
+    for name in ("kind", "status", "group_format"):
         if wanted.get(name):
             found = found.filter(**{name: wanted[name]})
+    if wanted.get("team"):
+        found = found.filter(team__name__icontains=wanted["team"])
     if wanted.get("code") == SubmissionFilter.NOT_ACCEPTED:
         found = found.filter(accepted=False)
     elif wanted.get("code"):
@@ -190,7 +192,7 @@ def filtered(bounty: Bounty, form: SubmissionFilter) -> QuerySet[Submission]:
 @login_required
 def all_submissions(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
-    form = SubmissionFilter(request.GET or None, bounty=bounty)
+    form = SubmissionFilter(request.GET or None)
     page = Paginator(filtered(bounty, form).defer("log"), PAGE_SIZE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
@@ -201,7 +203,7 @@ def all_submissions(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 def all_submissions_csv(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
-    found = filtered(bounty, SubmissionFilter(request.GET or None, bounty=bounty)).defer("log")
+    found = filtered(bounty, SubmissionFilter(request.GET or None)).defer("log")
     response = StreamingHttpResponse(
         submission_lines(found.iterator(chunk_size=500)), content_type="text/csv"
     )
@@ -210,14 +212,14 @@ def all_submissions_csv(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @login_required
-def download(request: HttpRequest, slug: str, ending: str) -> HttpResponse:
-@login_required
 def alike(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = own_bounty(request, slug)
     context = {"bounty": bounty, "alike": teams_alike(bounty), "crowd": CROWD}
     return render(request, "bounty/organise/alike.html", context)
 
 
+@login_required
+def download(request: HttpRequest, slug: str, ending: str) -> HttpResponse:
     """The repaired model: a bundle, or one ONNX file where its parts allow."""
     bounty = own_bounty(request, slug)
     if ending not in ("zip", "onnx") or bounty.opened_at is None or not bounty.accepts_fixes:
@@ -241,7 +243,7 @@ urlpatterns = [
     path("bounties/<slug:slug>/manage/close/", close, name="close"),
     path("bounties/<slug:slug>/manage/delete/", delete, name="delete"),
     path("bounties/<slug:slug>/manage/submissions/", all_submissions, name="all_submissions"),
+    path("bounties/<slug:slug>/manage/alike/", alike, name="alike"),
     path("bounties/<slug:slug>/manage/repaired.<str:ending>", download, name="download_model"),
     path("bounties/<slug:slug>/manage/submissions.csv", all_submissions_csv, name="all_submissions_csv"),
-    path("bounties/<slug:slug>/manage/alike/", alike, name="alike"),
 ]

@@ -48,7 +48,8 @@ def house_of(bounty: Bounty) -> set[str]:
 def bounty_list(request: HttpRequest) -> HttpResponse:
     mine = Bounty.objects.none()
     if request.user.is_authenticated:
-        mine = Bounty.objects.filter(organisers=request.user, opened_at__isnull=True)
+        drafts = Bounty.objects.filter(organisers=request.user, opened_at__isnull=True)
+        mine = drafts[:BOUNTIES_ON_A_PAGE]
     over = ExpressionWrapper(
         Q(closed_at__isnull=False) | Q(closes_at__isnull=False, closes_at__lte=Now()), BooleanField()
     )
@@ -113,7 +114,8 @@ def leaderboard(request: HttpRequest, slug: str) -> HttpResponse:
         accepted=sum(row.accepted for row in rows),
         house=house_of(bounty),
     )
-    judged = bounty.submissions.filter(kind=track, accepted__isnull=False).order_by("finished")
+    # Verdicts are given in the order of submission.
+    judged = bounty.submissions.filter(kind=track, accepted__isnull=False).order_by("id")
     context["last_verdict"] = judged.only("finished").last()
     own = next((row for row in rows if context["team"] and row.team == context["team"].name), None)
     if own and own not in page.object_list:

@@ -1,5 +1,8 @@
 """Pages of the repaired model, of what accepted groups use and cover, and of what guards the hidden set."""
 
+from collections.abc import Iterable
+
+from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import path, reverse
@@ -10,6 +13,8 @@ from .public import frame, visible_bounty
 
 HEAT_STEPS = 8
 NODES_SHOWN = 30
+ROUNDS_ON_A_PAGE = 30
+TEAMS_ON_A_PAGE = 100
 UNUSED_SHOWN = 12
 
 
@@ -20,9 +25,14 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     live = repaired.live_of(bounty) if has_model(bounty) else None
     rounds = repaired.rounds(live, exact=exact) if live else []
     if rounds:
-        nodes = drawn(rounds, live.nodes)
+        page = Paginator(rounds[::-1], ROUNDS_ON_A_PAGE).get_page(request.GET.get("page"))
+        shown = page.object_list[::-1]
+        numbers = [one.number for one in shown]
+        nodes = [node for node in drawn(rounds, live.nodes) if node["round"].number in numbers]
         context |= {
-            "rounds": rounds,
+            "page": page,
+            "rounds": shown,
+            "fixes": len(rounds),
             "nodes": nodes[:NODES_SHOWN],
             "older_nodes": nodes[NODES_SHOWN:],
             "repairs": sum(len(one.repairs) for one in rounds),
@@ -32,8 +42,8 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         if exact:
             pages = [reverse("bounty:round", args=[slug, one.number]) for one in rounds]
             context |= {
-                "figure": figures.life(rounds, live.life, pages, context["loss_name"]),
-                "table": life_table(rounds, live.life),
+                "figure": figures.life(rounds, shown, live.life, pages, context["loss_name"]),
+                "table": life_table(rounds, shown, live.life),
                 "before": live.life["overall"][0],
                 "after": live.life["overall"][-1],
             }
@@ -53,14 +63,15 @@ def drawn(rounds: list[repaired.Round], nodes: list[dict]) -> list[dict]:
     ]
 
 
-def life_table(rounds: list[repaired.Round], history: dict) -> list[dict]:
-    """Round by round, the error of all rows and of each group, from just before its fix."""
-    table = []
-    for number, overall in enumerate(history["overall"]):
-        cells = [errors[number] for errors in history["groups"]]
-        if number < len(rounds):
-            cells[number] = rounds[number].exact["group_before"]
-        table.append({"round": rounds[number - 1] if number else None, "overall": overall, "cells": cells})
+def life_table(rounds: list[repaired.Round], shown: list[repaired.Round], history: dict) -> list[dict]:
+    """Round by round, the error of all rows and of each shown fix's group, from just before that fix."""
+    table, first = [], shown[0].number - 1
+    for number in range(first, shown[-1].number + 1):
+        cells = [history["groups"][one.number - 1][number] for one in shown]
+        if number < shown[-1].number:
+            cells[number - first] = rounds[number].exact["group_before"]
+        row = {"round": rounds[number - 1] if number else None, "overall": history["overall"][number]}
+        table.append(row | {"cells": cells})
     return table
 
 
@@ -99,20 +110,22 @@ def groups(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = visible_bounty(request, slug)
     context = frame(request, bounty, tab="model")
     if bounty.is_prepared and bounty.submissions.filter(accepted=True).exists():
+        teams = repaired.uses(bounty)
+        page = Paginator(teams, TEAMS_ON_A_PAGE).get_page(request.GET.get("page"))
         coverage = repaired.live_of(bounty).coverage
-        context |= heat_map(repaired.uses(bounty)) | {"coverage": by_column(coverage)}
+        context |= heat_map(teams, page) | {"page": page, "coverage": by_column(coverage)}
     return render(request, "bounty/groups.html", context)
 
 
-def heat_map(teams: list[dict]) -> dict:
-    """Teams by columns that any of them uses; how dark a cell is says how much."""
+def heat_map(teams: list[dict], shown: Iterable[dict]) -> dict:
+    """The shown teams by columns that any team uses; how dark a cell is says how much."""
     names = list(teams[0]["uses"]) if teams else []
     used = [name for name in names if any(team["uses"][name] > 0 for team in teams)]
     most = max((use for team in teams for use in team["uses"].values()), default=0.0)
     rows = [
         team
         | {"cells": [{"use": use, "heat": heat(use, most)} for use in (team["uses"][name] for name in used)]}
-        for team in teams
+        for team in shown
     ]
     return {"columns": used, "uses": rows, **left_out([name for name in names if name not in used])}
 
@@ -141,7 +154,8 @@ def guard(request: HttpRequest, slug: str) -> HttpResponse:
     bounty = visible_bounty(request, slug)
     shown = repaired.guard(bounty)
     most = max((team["used"] for team in shown["teams"]), default=0)
-    context = frame(request, bounty, tab="model", guard=shown, most=most)
+    page = Paginator(shown["teams"], TEAMS_ON_A_PAGE).get_page(request.GET.get("page"))
+    context = frame(request, bounty, tab="model", guard=shown, most=most, page=page)
     return render(request, "bounty/guard.html", context)
 
 

@@ -329,9 +329,8 @@ def test_submissions_are_filtered(owner, open_bounty, submissions, query, found)
 
 def test_submissions_are_filtered_by_team(owner, open_bounty, submissions):
     team = submissions[0].team
-    shown = owner.get(page(open_bounty, "all_submissions"), {"team": team.pk})
+    shown = owner.get(page(open_bounty, "all_submissions"), {"team": team.name[1:].upper()})
     assert list(shown.context["page"]) == [submissions[0]]
-    assert set(shown.context["form"].fields["team"].queryset) == {s.team for s in submissions}
 
 
 def test_organisers_see_exact_numbers(owner, open_bounty, submissions):
