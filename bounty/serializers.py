@@ -338,10 +338,18 @@ class SubmissionSerializer(JobSerializer):
     team = serializers.CharField(source="team.name")
     kind = serializers.ChoiceField(KIND_KEYS)
     queue_position = serializers.SerializerMethodField()
+    starts_in_seconds = serializers.SerializerMethodField(
+        help_text="In about how long a worker takes it, in rough steps; null where that is not known."
+    )
     verdict = serializers.SerializerMethodField()
 
     def get_queue_position(self, submission: Submission) -> int | None:
-        return self.context["places"].get(submission.pk)
+        found = self.context["queue"].get(submission.pk)
+        return found and found.place
+
+    def get_starts_in_seconds(self, submission: Submission) -> int | None:
+        found = self.context["queue"].get(submission.pk)
+        return found and found.seconds
 
     @extend_schema_field(VerdictSerializer(allow_null=True))
     def get_verdict(self, submission: Submission) -> dict | None:

@@ -11,8 +11,8 @@ from django.utils.http import urlencode
 
 from . import api_errors, mfa
 
-# What leads to a second factor, or away from the account.
-ALWAYS_OPEN = ("mfa_", "account_")
+# What leads to a second factor, or away from the account; and what tells of the site, also without a database.
+ALWAYS_OPEN = ("mfa_", "account_", "status", "api_status", "healthz", "readyz", "metrics")
 # Whoever makes a bounty is its organiser from then on.
 MAKES_ORGANISERS = "bounty:new"
 NOT_USED = (
@@ -41,7 +41,7 @@ class Headers:
         response = self.get_response(request)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS)
         response.headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
-        if request.user.is_authenticated and "Cache-Control" not in response.headers:
+        if "Cache-Control" not in response.headers and request.user.is_authenticated:
             add_never_cache_headers(response)
         return response
 

@@ -3,7 +3,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import TemplateView
 
-from . import api_errors, api_schema, guide, health, metrics, styleguide, systems, views
+from . import api_errors, api_schema, guide, health, metrics, status, styleguide, systems, views
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -14,7 +14,9 @@ urlpatterns = [
     path("systems/<slug:slug>/", systems.system, name="system"),
     path("tokens/", views.api_tokens, name="api_tokens"),
     path("tokens/<slug:token_key>/revoke/", views.revoke_api_token, name="revoke_api_token"),
+    path("status/", status.page, name="status"),
     path("api/v1/schema/", api_schema.schema, name="api_schema"),
+    path("api/v1/status/", status.call, name="api_status"),
     path("api/v1/", include("bounty.api_urls")),
     path("api/v1/", include("audits.api_urls")),
     path("api/docs/", TemplateView.as_view(template_name="api_docs.html"), name="api_docs"),

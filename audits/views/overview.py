@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.urls import path
 from django_htmx.http import HttpResponseClientRefresh
 
+from common.waiting import queue_of
 from fairness.columns import shown as quoted
 
 from .. import figures
@@ -28,7 +29,13 @@ def report(request: HttpRequest, key: str) -> HttpResponse:
         return HttpResponseClientRefresh()
     if audit.is_done:
         return shown(request, Report(request, audit), "report", overview)
-    context = {"audit": audit, "is_owner": audit.is_owned_by(request.user), "asks_again": ASKS_AGAIN}
+    context = {
+        "audit": audit,
+        "is_owner": audit.is_owned_by(request.user),
+        "asks_again": ASKS_AGAIN,
+        # One audit at a time, as analysis claims them.
+        "queue": queue_of([audit], at_once=1).get(audit.pk),
+    }
     page = "_running.html" if is_part(request) else "running.html"
     return render(request, f"audits/{page}", context)
 
