@@ -90,8 +90,8 @@ def discard_files(files: Iterable[tuple[str, str]]) -> None:
 
 
 def delete_discarded() -> None:
-    """Delete what was discarded. What the storage does not delete now stays for the next round."""
-    for file in Discarded.objects.order_by("id")[:DELETED_AT_ONCE]:
+    """Delete what was discarded, in any order: one that cannot be deleted must not be the first for ever."""
+    for file in Discarded.objects.order_by("?")[:DELETED_AT_ONCE]:
         storages[file.storage].delete(file.path)
         file.delete()
 
