@@ -24,8 +24,10 @@ from common.rest import (
     PageQuery,
     accepted,
     idempotency_key,
+    page_of,
     read,
 )
+from common.waiting import queue_of
 
 from . import alike, intake
 from .api_alike import AlikeCalls
@@ -79,11 +81,9 @@ def read_models(serializer_class, request) -> tuple[Group, Predictor | None, dic
     return serializer.group(), serializer.predictor(), serializer.validated_data
 
 
-SUBMISSION = PolymorphicProxySerializer(
-    "AnySubmission",
-    [SubmissionSerializer, RevealedSubmissionSerializer, OrganisersSubmissionSerializer],
-    resource_type_field_name=None,
-)
+SHAPES = [SubmissionSerializer, RevealedSubmissionSerializer, OrganisersSubmissionSerializer]
+SUBMISSION = PolymorphicProxySerializer("AnySubmission", SHAPES, resource_type_field_name=None)
+SUBMISSIONS = PolymorphicProxySerializer("AnySubmission", SHAPES, resource_type_field_name=None, many=True)
 RULE = {"group_format": "rule", "group_rule": "age < 30 AND home = 'rent'"}
 CONSTANT = {"predictor_format": "constant", "predictor_value": "1"}
 CONDITION = {"predictor_format": "rule", "predictor_rule": "income > 25000"}
@@ -169,7 +169,7 @@ class BountyViewSet(AlikeCalls, BundleCalls, IntakeErrors, RepairedCalls, viewse
         operation_id="submissions",
         summary="Your submissions, newest first; organisers see all",
         parameters=[SubmissionsQuery],
-        responses=SUBMISSION,
+        responses=SUBMISSIONS,
     )
     @action(detail=True, permission_classes=[IsAuthenticated])
     def submissions(self, request, slug: str):
@@ -179,7 +179,7 @@ class BountyViewSet(AlikeCalls, BundleCalls, IntakeErrors, RepairedCalls, viewse
         found = found.filter(**{name: wanted[name] for name in ("status", "kind") if name in wanted})
         page = self.paginate_queryset(found)
         shown = submission_serializer(bounty, request.user)
-        context = {"places": intake.queue_places(page)}
+        context = {"queue": queue_of(page)}
         return self.get_paginated_response(shown(page, many=True, context=context).data)
 
     @extend_schema(
@@ -202,9 +202,9 @@ class BountyViewSet(AlikeCalls, BundleCalls, IntakeErrors, RepairedCalls, viewse
         bounty = self.get_object()
         key = idempotency_key(request)
         group, predictor, values = read_models(SubmissionRequest, request)
+        origin = alike.origin_of(bounty, client_address(request))
         submission, _ = intake.submit(
             request.user, bounty, group, predictor, note=values["note"], idempotency_key=key, origin=origin
-        origin = alike.origin_of(bounty, client_address(request))
         )
         answer = accepted(submission, "api:submission-detail", request)
         return Response(answer, status.HTTP_202_ACCEPTED, headers={"Location": answer["url"]})
@@ -219,7 +219,8 @@ class BountyViewSet(AlikeCalls, BundleCalls, IntakeErrors, RepairedCalls, viewse
     def leaderboard(self, request, slug: str):
         asked = read(LeaderboardQuery, request.query_params)
         bounty = self.get_object()
-        table = {"half": "leaderboard", "rows": standings(bounty, asked["track"], asked["list"])}
+        page = page_of(standings(bounty, asked["track"], asked["list"]), asked["page"])
+        table = {"half": "leaderboard", "pages": page.paginator.num_pages, "rows": page}
         house = set(bounty.teams.filter(is_house=True).values_list("name", flat=True))
         return Response(LeaderboardSerializer(table, context={"house": house}).data)
 
@@ -244,7 +245,7 @@ class SubmissionViewSet(mixins.RetrieveModelMixin, viewsets.GenericViewSet):
     def retrieve(self, request, pk: int):
         submission = self.get_object()
         shown = submission_serializer(submission.bounty, request.user)
-        context = {"places": intake.queue_places([submission])}
+        context = {"queue": queue_of([submission])}
         return Response(shown(submission, context=context).data)
 
 

@@ -7,7 +7,7 @@ from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_fiel
 from rest_framework import serializers
 
 from common.jobs import Job, Status
-from common.rest import ErrorSerializer, PageQuery, Strict, choice
+from common.rest import ErrorSerializer, PageQuery, Strict, choice, page_number
 from fairness.ranking import Standing
 
 from . import entry, words
@@ -40,6 +40,7 @@ class LeaderboardQuery(Strict):
                 default="shared",
                 help_text="`solo`: of fixes, each team's own list. Finds have none and show the shared one.",
             ),
+            "page": page_number(),
         }
 
 
@@ -285,6 +286,7 @@ class StandingSerializer(serializers.Serializer):
 
 class LeaderboardSerializer(serializers.Serializer):
     half = serializers.ChoiceField(["leaderboard"])
+    pages = serializers.IntegerField()
     rows = StandingSerializer(many=True)
 
 

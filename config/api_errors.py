@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import ParseError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as default_handler
@@ -45,6 +46,7 @@ def error_answer(code: str, detail: str, status_code: int) -> JsonResponse:
     return JsonResponse({"code": code, "detail": detail, "field": None}, status=status_code)
 
 
+@csrf_exempt
 def no_such_call(request: HttpRequest) -> JsonResponse:
     return error_answer("not_found", NO_SUCH_CALL, 404)
 

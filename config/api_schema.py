@@ -42,7 +42,9 @@ STATUSES = {
     ),
 }
 # Calls that give what a worker has computed, or what an organiser has prepared.
-NEED_A_RESULT = ("/result/", "/export.csv", "/sample/", "/model/", "/groups/")
+NEED_A_RESULT = ("/result/", "/export.csv", "/sample/", "/model/", "/groups/", "/bundle/", "/bundle.onnx/")
+# Answers that have one of several shapes.
+ANY_OF = ("AnySubmission", "CheckResult")
 ERROR = {
     "type": "object",
     "required": ["code", "detail", "field"],
@@ -64,8 +66,16 @@ class BearerScheme(OpenApiAuthenticationExtension):
 
 def document_errors(result: dict, generator, request, public) -> dict:
     result["components"]["schemas"]["Error"] = ERROR
+    for one in ANY_OF:
+        schema = result["components"]["schemas"][one]
+        # What a team sees of a submission is a part of what its organisers see.
+        schema["anyOf"] = schema.pop("oneOf")
     for path, operations in result["paths"].items():
         for method, operation in operations.items():
+            for parameter in operation.get("parameters", ()):
+                if parameter["in"] == "query":
+                    # As if it were left out.
+                    parameter["allowEmptyValue"] = True
             for status in statuses(path, method, operation):
                 operation["responses"].setdefault(status, error_answer(status))
     return result
