@@ -1,4 +1,4 @@
-"""Make the two buckets and write down who may do what in them: the web process may only put into the hidden one."""
+"""Make the two buckets, and say in their policies who may do what: into the hidden one web may only put."""
 
 import json
 
