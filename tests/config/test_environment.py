@@ -32,7 +32,9 @@ def names_read(source: str) -> set[str]:
 
 
 def read() -> set[str]:
-    modules = [path for app in ("config", "bounty", "audits", "common") for path in (ROOT / app).rglob("*.py")]
+    modules = [
+        path for app in ("config", "bounty", "audits", "common") for path in (ROOT / app).rglob("*.py")
+    ]
     return set().union(*(names_read(path.read_text()) for path in modules))
 
 
@@ -84,5 +86,7 @@ def test_the_example_holds_no_secret():
 
 
 def test_names_are_found_where_they_are_read():
-    source = 'A = env("FIRST")\nB = flag("SECOND", "1")\nC = {name: env(name) for name in ("THIRD", "FOURTH")}'
+    source = (
+        'A = env("FIRST")\nB = flag("SECOND", "1")\nC = {name: env(name) for name in ("THIRD", "FOURTH")}'
+    )
     assert names_read(source) == {"FIRST", "SECOND", "THIRD", "FOURTH"}
