@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from . import drafts, intake
-from .models import PARTS, Answers, Bounty, Check, HouseTurn, Masks, Submission, TableUpload, Team
+from .models import PARTS, Answers, Bounty, Check, Credit, HouseTurn, Masks, Submission, TableUpload, Team
 from .parts import FEATURES, TRUTH
 
 GROUP_FIELDS = ("group_format", "group_rule", "group_file_name")
@@ -125,7 +125,7 @@ class TableUploadAdmin(admin.ModelAdmin):
 @admin.register(Team)
 class TeamAdmin(ReadOnlyAdmin):
     list_display = ("name", "bounty", "user", "is_house", "created")
-    list_filter = ("is_house", "bounty")
+    list_filter = ("is_house",)
     search_fields = ("name", "user__username", "bounty__title")
     list_select_related = ("bounty", "user")
     fields = ("name", "bounty", "user", "is_house", "created")
@@ -137,7 +137,8 @@ class SubmissionAdmin(ReadOnlyAdmin):
         *("id", "bounty", "team", "kind", "group_format", "predictor_format"),
         *("status", "code", "points", "created", "seconds"),
     )
-    list_filter = ("kind", "status", "code", "group_format", "predictor_format", "bounty")
+    # A bounty is searched for: a filter would list them all.
+    list_filter = ("kind", "status", "code", "group_format", "predictor_format")
     search_fields = (
         *("=id", "team__name", "bounty__title", "note"),
         *("group_rule", "group_file_name", "predictor_rule", "predictor_file_name"),
@@ -190,6 +191,15 @@ class HouseTurnAdmin(ReadOnlyAdmin):
     search_fields = ("=id", "bounty__title", "bounty__slug")
     list_select_related = ("bounty",)
     fields = ("bounty", "method", *JOB_FIELDS)
+
+
+@admin.register(Credit)
+class CreditAdmin(ReadOnlyAdmin):
+    list_display = ("id", "bounty", "status", "tries", "created", "finished", "error")
+    list_filter = ("status",)
+    search_fields = ("=id", "bounty__title", "bounty__slug")
+    list_select_related = ("bounty",)
+    fields = ("bounty", *JOB_FIELDS)
 
 
 @admin.register(Masks, Answers)

@@ -20,15 +20,9 @@ from fairness.pointer_list import choose, versions
 from fairness.verdict import judge_find
 
 from . import parts
-from .credit import contributions
 from .models import Bounty, Submission
 from .standings import standings
 from .verdicts import Referee, accepted_of
-
-
-def without_credit() -> list[int]:
-    final = Bounty.objects.filter(finalised_at__isnull=False)
-    return list(final.exclude(final__has_key="credit").values_list("pk", flat=True))
 
 
 def due() -> list[int]:
@@ -179,28 +173,4 @@ def ranking(bounty: Bounty, track: str, accepted: list[dict], drops: dict[str, D
             "live_points": math.fsum(one["live_points"] for one in accepted if one["team"] == row.team),
         }
         for rank, row in enumerate(order, start=1)
-    ]
-
-
-def add_credit(bounty_id: int) -> bool:
-    """Shapley values beside the final ranking: they need nothing of the final half and take their time."""
-    with transaction.atomic():
-        bounty = locked(bounty_id)
-        if bounty is None or bounty.finalised_at is None or "credit" in bounty.final:
-            return False
-        Bounty.objects.filter(pk=bounty_id).update(final=bounty.final | {"credit": credit_of(bounty)})
-    return True
-
-
-def credit_of(bounty: Bounty) -> list[dict]:
-    """By team: points in the order of acceptance, and the Shapley value, both on the leaderboard half."""
-    names = dict(bounty.teams.values_list("pk", "name"))
-    fixes = bounty.submissions.filter(kind=Submission.Kind.FIX, accepted=True)
-    points: dict[int, float] = {}
-    for team, one in fixes.order_by("id").values_list("team_id", "points"):
-        points[team] = points.get(team, 0.0) + one
-    shares = contributions(bounty)
-    return [
-        {"team": names[team], "points": points.get(team, 0.0), **asdict(share)}
-        for team, share in sorted(shares.items(), key=lambda item: (-item[1].value, item[0]))
     ]

@@ -13,8 +13,8 @@ from django.db.models.functions import Now
 from common import jobs
 from common.jobs import LOG_CHARACTERS, UNFINISHED, Job, Status, finish, give_back, heartbeat, held, logged
 
-from . import closing, house, parts, repaired
-from .models import Answers, Bounty, Check, HouseTurn, Masks, Submission, TableUpload
+from . import closing, credit, house, parts, repaired
+from .models import Answers, Bounty, Check, Credit, HouseTurn, Masks, Submission, TableUpload
 from .payloads import group_payload, predictor_payload
 from .preparation import prepare
 from .sample import describe, describe_fix
@@ -33,8 +33,8 @@ from .verdicts import Referee, accepted_of
 
 logger = logging.getLogger(__name__)
 
-# Scored work first; dry runs wait behind it, and house teams behind everybody.
-JOBS: tuple[type[Job], ...] = (Submission, TableUpload, Check, HouseTurn)
+# Scored work first; dry runs wait behind it, house teams behind everybody, and credit takes what is left.
+JOBS: tuple[type[Job], ...] = (Submission, TableUpload, Check, HouseTurn, Credit)
 
 
 def work(sandbox: Sandbox) -> bool:
@@ -156,7 +156,17 @@ def run_turn(turn: HouseTurn, sandbox: Sandbox) -> None:
     finish(turn, Status.SCORED, log=f"{sent} submissions")
 
 
-RUN = {Submission: run_submission, TableUpload: run_upload, Check: run_check, HouseTurn: run_turn}
+def run_credit(job: Credit, sandbox: Sandbox) -> None:
+    credit.run(job)
+
+
+RUN = {
+    Submission: run_submission,
+    TableUpload: run_upload,
+    Check: run_check,
+    HouseTurn: run_turn,
+    Credit: run_credit,
+}
 
 
 def reject(job: Job, rejection: Rejected) -> None:
@@ -205,6 +215,7 @@ def reap() -> int:
     drop_models()
     parts.delete_discarded()
     house.make_turns()
+    credit.make_jobs()
     due = Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
     for bounty_id in due.distinct().values_list("pk", flat=True):
         try:
@@ -215,7 +226,6 @@ def reap() -> int:
     for step, bounties in (
         (repaired.record_anew, repaired.unrecorded),
         (closing.finalise, closing.due),
-        (closing.add_credit, closing.without_credit),
     ):
         for bounty_id in bounties():
             try:

@@ -551,3 +551,20 @@ class HouseTurn(Job):
 
     def __str__(self) -> str:
         return f"{self.get_method_display()} on {self.bounty}"
+
+
+class Credit(Job):
+    """What each team contributed to a closed bounty's model, on its way into Bounty.final (bounty.credit)."""
+
+    bounty = models.OneToOneField(Bounty, on_delete=models.CASCADE, related_name="credit")
+    # The steps made so far: a worker does some at a time.
+    found = models.JSONField(default=list, editable=False)
+
+    class Meta:
+        verbose_name_plural = "credit"
+        indexes = [
+            models.Index(fields=["id"], name="credit_unfinished", condition=Q(status__in=UNFINISHED)),
+        ]
+
+    def __str__(self) -> str:
+        return f"Credit on {self.bounty}"

@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 
 from audits.models import Audit
-from bounty import closing, drafts
+from bounty import closing, credit, drafts
 from bounty.models import Bounty, HouseTurn, Submission
 from common.jobs import UNFINISHED, Status
 
@@ -101,7 +101,7 @@ def close(slug: str) -> None:
     bounty = Bounty.objects.get(slug=slug)
     drafts.close_bounty(bounty)
     closing.finalise(bounty.pk)
-    closing.add_credit(bounty.pk)
+    credit.add_credit(bounty.pk)
     # Where the worker was at it first, it is left to it.
     published = Bounty.objects.filter(pk=bounty.pk, final__has_key="credit")
     wait_for(published.first, f"The final ranking of {slug} was not published")

@@ -10,6 +10,7 @@ from bounty.models import (
     Answers,
     Bounty,
     Check,
+    Credit,
     HouseTurn,
     Masks,
     Status,
@@ -19,7 +20,7 @@ from bounty.models import (
 )
 from tests.conftest import as_upload, draft, lending_table
 
-MODELS = (Bounty, TableUpload, Team, Submission, Check, Masks, Answers, HouseTurn)
+MODELS = (Bounty, TableUpload, Team, Submission, Check, Masks, Answers, HouseTurn, Credit)
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def things(open_bounty, cast, run_worker):
         Masks: submission.masks,
         Answers: submission.answers,
         HouseTurn: HouseTurn.objects.create(bounty=open_bounty, method="slices"),
+        Credit: Credit.objects.create(bounty=open_bounty),
     }
 
 
@@ -82,7 +84,7 @@ def test_a_fix_is_shown_with_its_predictor_and_both_verdicts(staff, things):
     )
 
 
-@pytest.mark.parametrize("model", [TableUpload, Submission, Check, Masks, Answers, HouseTurn])
+@pytest.mark.parametrize("model", [TableUpload, Submission, Check, Masks, Answers, HouseTurn, Credit])
 def test_what_was_judged_cannot_be_changed(staff, things, model):
     thing = things[model]
     body = {"status": Status.FAILED, "accepted": "true", "points": "99", "code": "accepted"}

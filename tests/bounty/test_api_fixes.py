@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from bounty import closing, drafts
+from bounty import closing, credit, drafts
 from bounty.models import Bounty, Check, Submission
 from tests.api_caller import Caller, error_of
 from tests.bounty.fixes import open_repairable, send_find, send_fix
@@ -51,7 +51,7 @@ def repaired(cast, bounty, run_worker):
 def close(bounty: Bounty, **values) -> None:
     Bounty.objects.filter(pk=bounty.pk).update(**values)
     drafts.close_bounty(bounty)
-    assert closing.finalise(bounty.pk) and closing.add_credit(bounty.pk)
+    assert closing.finalise(bounty.pk) and credit.add_credit(bounty.pk)
 
 
 def get(caller: Caller, path: str) -> dict:

@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from bounty import closing, drafts, repaired
+from bounty import closing, credit, drafts, repaired
 from bounty.entry import team_of
 from bounty.models import Submission, Team
 from tests.bounty.fixes import open_repairable, repairable_table, send_find, send_fix
@@ -270,7 +270,7 @@ def test_the_final_ranking_with_the_change_and_credit_later(two_fixes):
     for name in ("before", "after"):
         assert f"{100 * final['model'][name]:.2f}" in shown
     assert "Being computed" in shown
-    assert closing.add_credit(two_fixes.pk)
+    assert credit.add_credit(two_fixes.pk)
     two_fixes.refresh_from_db()
     shown = text(as_().get(page("final", "repairs")))
     assert "Being computed" not in shown and "Shapley value" in shown

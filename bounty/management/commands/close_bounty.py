@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ... import closing, drafts
+from ... import closing, credit, drafts
 from ...models import Bounty
 
 WAITING = (
@@ -24,7 +24,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no opened bounty “{bounty}”.")
         drafts.close_bounty(found)
         closing.finalise(found.pk)
-        closing.add_credit(found.pk)
+        credit.add_credit(found.pk)
         found.refresh_from_db()
         if found.finalised_at is None:
             self.stdout.write(WAITING.format(n=found.submissions.unfinished().count()))

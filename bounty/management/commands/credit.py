@@ -2,7 +2,7 @@
 
 from django.core.management.base import BaseCommand, CommandError
 
-from ...closing import credit_of
+from ...credit import credit_of
 from ...models import Bounty
 
 
