@@ -147,7 +147,9 @@ def answers_of(bounty: Bounty, fix: Submission) -> np.ndarray:
 def accepted_of(bounty: Bounty) -> QuerySet[Submission]:
     """What later verdicts depend on, in order."""
     counts = Q(accepted=True) | Q(solo_accepted=True)
-    return bounty.submissions.filter(counts).select_related("masks", "answers", "team").order_by("id")
+    found = bounty.submissions.filter(counts).select_related("masks", "answers", "team").order_by("id")
+    # Read with every verdict, so without what says much and decides nothing.
+    return found.defer("log", "numbers", "uses", "note", "group_rule", "predictor_rule")
 
 
 def rejudged(bounty: Bounty) -> Iterator[tuple[Submission, dict]]:

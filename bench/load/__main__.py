@@ -18,6 +18,7 @@ from django.conf import settings
 django.setup()
 
 from django.db.models import Max  # noqa: E402
+from django.urls import Resolver404, resolve  # noqa: E402
 
 from bench.support import OUT, save  # noqa: E402
 from bounty.models import Bounty, Status, Submission  # noqa: E402
@@ -46,6 +47,7 @@ def main() -> int:
 
     print("== the site is filled", flush=True)
     site = fill(sizes, people)
+    site["has_status"] = has_page("/status/")
     print("== every page alone", flush=True)
     own = {size.slug: own_submission(size.slug) for size in sizes}
     found = {"short": short, "people": people, "seconds": seconds, "growth": growth(site, sizes, own)}
@@ -56,6 +58,14 @@ def main() -> int:
     save("load", found | {"promises": promises})
     report.show(found, promises)
     return 0 if all(promise["held"] for promise in promises) else 1
+
+
+def has_page(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True
 
 
 def own_submission(slug: str) -> int:

@@ -326,6 +326,7 @@ def test_the_guard_says_who_used_what(repaired, callers):
         "alpha": 0.05,
         "level": 0.05 / 200,
         "accepted": 3,
+        "pages": 1,
         "teams": [
             {"team": "participant", "is_house": False, "used": 2},
             {"team": "rival", "is_house": True, "used": 2},
