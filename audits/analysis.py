@@ -5,7 +5,6 @@ One audit runs at a time in the whole system, so that other worker processes sta
 
 import logging
 import time
-import traceback
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -46,9 +45,12 @@ def do(audit: Audit) -> None:
         logger.info("it was changed or taken while it ran")
     except TableError as error:
         finish(audit, Status.REJECTED, error="bad_table", error_detail=str(error)[:500], stage="", progress=0)
-    except Exception:
+    except SystemExit:
+        jobs.hand_back(audit)
+        raise
+    except Exception as error:
         logger.exception("failed at try %s", audit.tries)
-        give_back(audit, traceback.format_exc())
+        give_back(audit, error)
 
 
 def claim() -> Audit | None:

@@ -4,7 +4,6 @@ Verdicts of one bounty are given under its row lock, in the order of submission.
 """
 
 import logging
-import traceback
 
 import numpy as np
 from django.db import transaction
@@ -54,14 +53,22 @@ def bounty_of(job: Job) -> int:
 def do(job: Job, sandbox: Sandbox) -> None:
     try:
         with heartbeat(job):
-            RUN[type(job)](job, sandbox)
-    except Rejected as rejection:
-        reject(job, rejection)
-    except Exception:
+            outcome_of(job, sandbox)
+    except SystemExit:
+        jobs.hand_back(job)
+        raise
+    except Exception as error:
         logger.exception("failed at try %s", job.tries)
-        give_back(job, traceback.format_exc())
+        give_back(job, error)
     if isinstance(job, Submission):
         settle(job.bounty_id)
+
+
+def outcome_of(job: Job, sandbox: Sandbox) -> None:
+    try:
+        RUN[type(job)](job, sandbox)
+    except Rejected as rejection:
+        reject(job, rejection)
 
 
 def claim() -> Job | None:
@@ -208,22 +215,20 @@ def judge(bounty: Bounty, due: list[Submission]) -> None:
         repaired.record(bounty, referee)
 
 
+def due_bounties() -> list[int]:
+    """Those with verdicts to give, left over by a worker that ended in between."""
+    due = Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
+    return list(due.distinct().values_list("pk", flat=True))
+
+
 def reap() -> int:
     """Bring every unfinished job on its way again; how many wait for a worker."""
     for model in JOBS:
         jobs.reap_lost(model)
-    drop_models()
-    parts.delete_discarded()
     house.make_turns()
     credit.make_jobs()
-    due = Bounty.objects.filter(submissions__status__in=UNFINISHED, submissions__masks__isnull=False)
-    for bounty_id in due.distinct().values_list("pk", flat=True):
-        try:
-            settle(bounty_id)
-        except Exception:
-            # One bounty's damaged file must not hold up the others; it is tried again at the next round.
-            logger.exception("bounty %s could not be settled", bounty_id)
     for step, bounties in (
+        (settle, due_bounties),
         (repaired.record_anew, repaired.unrecorded),
         (closing.finalise, closing.due),
     ):
@@ -231,5 +236,11 @@ def reap() -> int:
             try:
                 step(bounty_id)
             except Exception:
+                # One bounty's damaged file must not hold up the others; it is tried again at the next round.
                 logger.exception("bounty %s: %s failed", bounty_id, step.__name__)
+    for tidy in (drop_models, parts.delete_discarded):
+        try:
+            tidy()
+        except OSError:
+            logger.exception("%s waits for the storage", tidy.__name__)
     return sum(model.objects.filter(status=Status.QUEUED).count() for model in JOBS)

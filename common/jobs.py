@@ -7,14 +7,15 @@ lease is still held: a job that runs twice changes nothing the second time.
 import logging
 import threading
 import time
+import traceback
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
@@ -23,6 +24,8 @@ from .context import about
 logger = logging.getLogger(__name__)
 
 LOG_CHARACTERS = 8000
+# How long a job waits that met an outage, and how often it is tried to write that down.
+WAIT_SECONDS, AGAIN_SECONDS = 5, 0.5
 
 
 class Status(models.TextChoices):
@@ -128,13 +131,14 @@ def heartbeat(job: Job) -> Iterator[None]:
     done = threading.Event()
 
     def beat() -> None:
-        try:
-            while not done.wait(settings.HEARTBEAT_SECONDS):
+        while not done.wait(settings.HEARTBEAT_SECONDS):
+            try:
                 held(job).update(leased_until=lease_end())
-        except Exception:
-            logger.exception("the heartbeat ended")
-        finally:
-            connection.close()
+            except Exception:
+                # The next one may still come in time.
+                logger.exception("a heartbeat was missed")
+            finally:
+                connection.close()
 
     thread = threading.Thread(target=copy_context().run, args=(beat,), daemon=True)
     thread.start()
@@ -153,18 +157,54 @@ def finish(job: Job, status: Status, **outcome) -> bool:
     return bool(written)
 
 
-def give_back(job: Job, log: str) -> None:
-    """Our failure: queue the job again at its old place, or fail it after its last try."""
-    log = log[-LOG_CHARACTERS:]
-    if job.tries < settings.JOB_TRIES:
-        held(job).update(status=Status.QUEUED, lease=None, leased_until=None, log=log)
+def is_outage(error: BaseException) -> bool:
+    """Whether the database, the storage or the disk is away: it comes back, and nobody's model did it."""
+    away = (OperationalError, InterfaceError, OSError)
+    return isinstance(error, away) and not isinstance(error, FileNotFoundError)
+
+
+def give_back(job: Job, error: BaseException) -> None:
+    """Our failure: queue the job again at its old place, or fail it after its last try.
+
+    An outage is no try and is waited for: the job stays running, without a lease, until it is reaped.
+    """
+    log = "".join(traceback.format_exception(error))[-LOG_CHARACTERS:]
+    queued = {"status": Status.QUEUED, "lease": None, "leased_until": None, "log": log}
+    if is_outage(error):
+        later = Now() + timedelta(seconds=WAIT_SECONDS)
+        waiting = {"status": Status.RUNNING, "leased_until": later, "tries": F("tries") - 1}
+        when_it_is_back(lambda: held(job).update(**(queued | waiting)))
+    elif job.tries < settings.JOB_TRIES:
+        when_it_is_back(lambda: held(job).update(**queued))
     else:
-        finish(job, Status.FAILED, log=log)
+        when_it_is_back(lambda: finish(job, Status.FAILED, log=log))
+
+
+def hand_back(job: Job) -> None:
+    """This worker is told to stop: another one takes the job at once."""
+    held(job).update(status=Status.QUEUED, lease=None, leased_until=None, tries=F("tries") - 1)
+
+
+def when_it_is_back(write: Callable[[], object]) -> None:
+    """Write even if the database is away for a moment: as long as a lease lasts, then it is lost anyhow."""
+    deadline = time.monotonic() + settings.LEASE_SECONDS
+    while True:
+        try:
+            write()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(AGAIN_SECONDS)
+        else:
+            return
 
 
 def reap_lost(model: type[Job]) -> None:
     """Queue the jobs again whose lease ran out, and fail those on their last try."""
-    lost = model.objects.filter(status=Status.RUNNING, leased_until__lt=Now())
+    due = model.objects.filter(status=Status.RUNNING, leased_until__lt=Now())
+    due.filter(lease=None).update(status=Status.QUEUED, leased_until=None)  # an outage was waited for
+    lost = due.exclude(lease=None)
     ended = {"lease": None, "leased_until": None, "lease_expiries": F("lease_expiries") + 1}
     failed = lost.filter(tries__gte=settings.JOB_TRIES).update(status=Status.FAILED, finished=Now(), **ended)
     queued = lost.update(status=Status.QUEUED, **ended)

@@ -1,19 +1,26 @@
 """Every error of the API as {"code", "detail", "field"}: a code for programs, a sentence for people."""
 
+import sys
+
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import ParseError
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as default_handler
 
+from common.jobs import is_outage
+
 from .api import BODY_TOO_BIG, BodyTooBig
 
 UNREADABLE = "The request could not be read: {reason}"
 NO_SUCH_CALL = "There is no such call. Paths end with a slash and are listed at /api/docs/."
 OUR_FAULT = "Something went wrong on our side. It is logged; try again in a while."
+OUTAGE = "A part of the site is away for the moment. Send the same again in a few seconds."
+RETRY_SECONDS = 5
 
 
 def exception_handler(error: Exception, context: dict) -> Response | None:
@@ -53,6 +60,18 @@ def no_such_call(request: HttpRequest) -> JsonResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Our own failures, which Django has logged: JSON for programs, the site's page for people."""
+    if is_outage(sys.exception()):
+        return unavailable(request)
     if request.path.startswith("/api/v1/"):
         return error_answer("our_fault", OUR_FAULT, 500)
     return defaults.server_error(request)
+
+
+def unavailable(request: HttpRequest) -> HttpResponse:
+    """Database, storage or disk are away: the same again will do."""
+    if request.path.startswith("/api/v1/"):
+        answer = error_answer("unavailable", OUTAGE, 503)
+    else:
+        answer = HttpResponse(render_to_string("503.html"), status=503)
+    answer["Retry-After"] = RETRY_SECONDS
+    return answer

@@ -7,7 +7,7 @@ from celery import Celery
 from celery.signals import beat_embedded_init, setup_logging, worker_process_init
 from django.conf import settings
 
-from . import workers  # noqa: F401 -- answers signals
+from . import warm_stop, workers  # noqa: F401 -- they answer signals
 from .supervisor import die_with_parent
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

@@ -184,20 +184,33 @@ def test_a_lease_that_ran_out_is_another_workers_to_take(made):
     assert made.is_done and made.tries == 2
     with pytest.raises(analysis.LeaseLost):
         analysis.run(late)
-    jobs.give_back(late, "late")
+    jobs.give_back(late, RuntimeError("late"))
     made.refresh_from_db()
     assert (made.cells.name, made.finished, made.tries) == before
 
 
 def test_our_failure_is_tried_three_times_and_then_fails(made, monkeypatch):
     def fail(*arguments, **options):
-        raise OSError("no space left on device")
+        raise ValueError("out of range")
 
     monkeypatch.setattr(analysis, "run_audit", fail)
     assert run_audits() == django_settings.JOB_TRIES == 3
     made.refresh_from_db()
     assert (made.status, made.tries, made.error) == (Status.FAILED, 3, "")
-    assert "no space left" in made.log and made.result == {}
+    assert "out of range" in made.log and made.result == {}
+
+
+def test_a_full_disk_costs_no_try_and_is_waited_for(made, monkeypatch):
+    def fail(*arguments, **options):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(analysis, "run_audit", fail)
+    for _ in range(4):
+        assert run_audits() == 1
+        Audit.objects.update(leased_until=Now() - timedelta(seconds=1))
+        analysis.reap()
+    made.refresh_from_db()
+    assert (made.status, made.tries, made.lease_expiries) == (Status.QUEUED, 0, 0)
 
 
 def test_a_worker_that_dies_each_time_fails_it_in_the_end(made):
@@ -233,7 +246,7 @@ def test_one_audit_runs_at_a_time(cast, made):
     other = make(cast.rival)
     assert analysis.claim() == made
     assert analysis.claim() is None and not analysis.work()
-    jobs.give_back(made, "")
+    jobs.give_back(made, RuntimeError())
     Audit.objects.filter(pk=made.pk).update(status=Status.REJECTED, lease=None)
     assert analysis.claim() == other
 
@@ -249,12 +262,14 @@ def test_a_claim_at_the_same_moment_is_no_failure(cast, made, monkeypatch):
 def test_each_audit_wakes_the_next(cast, made, monkeypatch):
     make(cast.rival)
     sent = []
-    monkeypatch.setattr(tasks.work, "apply_async", lambda **options: sent.append(options))
+    monkeypatch.setattr(tasks.work, "apply_async", lambda *_, **options: sent.append(options))
+    tasks.cache.delete("audits-reaped")
     tasks.reap()
     assert len(sent) == 1
     tasks.work()
     tasks.work()
     assert Audit.objects.filter(status=Status.SCORED).count() == 2 and len(sent) == 3
     tasks.work()
+    tasks.cache.delete("audits-reaped")
     tasks.reap()
     assert len(sent) == 3, "nothing waits any more"

@@ -77,7 +77,7 @@ def test_a_lease_that_ran_out_writes_nothing(submit, sandbox):
     before = (find.finished, find.points, find.status)
     evaluation.run_submission(late, sandbox)
     evaluation.reject(late, Rejected("crashed"))
-    evaluation.give_back(late, "late")
+    evaluation.give_back(late, RuntimeError("late"))
     evaluation.settle(find.bounty_id)
     find.refresh_from_db()
     assert (find.finished, find.points, find.status) == before

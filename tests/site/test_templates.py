@@ -38,7 +38,7 @@ def test_its_icons_exist(path):
     assert set(re.findall(r' icon="([^"]*)"', path.read_text())) <= SYMBOLS
 
 
-@pytest.mark.parametrize("name", ["400.html", "403_csrf.html", "500.html"])
+@pytest.mark.parametrize("name", ["400.html", "403_csrf.html", "500.html", "503.html"])
 def test_an_apology_needs_no_request(name):
     assert "Back to the start" in render_to_string(name)
 

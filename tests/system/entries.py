@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+import pandas as pd
 import skops.io
 from onnx import TensorProto, helper
 from sklearn.compose import make_column_transformer
@@ -138,7 +139,7 @@ def below(column: str, value: float) -> bytes:
 @cache
 def errors_tree(depth: int, seed: int) -> bytes:
     """A tree that learned where the model is wrong, from some of its rows."""
-    table = repairable_table().to_pandas().sample(2000, random_state=seed)
+    table = pd.DataFrame(repairable_table().to_dict(as_series=False)).sample(2000, random_state=seed)
     wrong = (table["approve"] != table["predicted"]).to_numpy().astype(int)
     weights = np.where(wrong, 3.0, 1.0)
     model = make_pipeline(
