@@ -190,9 +190,19 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+# Who serves a page waits this long for Redis, no longer; a worker asks again.
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_connect_timeout": 1,
+    "socket_timeout": 3,
+    "health_check_interval": 5,
+    "connect_retries_timeout": 1,
+}
+# The reaper goes before the wake-ups that have gathered: on Redis 0 comes first.
+CELERY_TASK_ROUTES = {f"{app}.tasks.work": {"priority": 9} for app in ("bounty", "audits")}
+# Nothing expires: it would by the clock of the worker.
 CELERY_BEAT_SCHEDULE = {
-    f"reap {app}": {"task": f"{app}.tasks.reap", "schedule": 5.0, "options": {"expires": 5.0}}
-    for app in ("bounty", "audits")
+    f"reap {app}": {"task": f"{app}.tasks.reap", "schedule": 5.0} for app in ("bounty", "audits")
 }
 CELERY_BEAT_SCHEDULE_FILENAME = str(FAULTLINE_DATA / "celerybeat-schedule")
 LEASE_SECONDS = 15
