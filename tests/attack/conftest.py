@@ -1,6 +1,7 @@
 import pytest
 from rest_framework.throttling import SimpleRateThrottle
 
+from .outcomes import table
 from .world import World, build, undone
 
 
@@ -20,3 +21,11 @@ def here(world: World, db):
 def unthrottled(monkeypatch):
     """A refusal for calling too often would hide every other answer."""
     monkeypatch.setattr(SimpleRateThrottle, "allow_request", lambda *_: True)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was tried and what came out."""
+    if lines := table():
+        terminalreporter.section("tried, and what came out")
+        for line in lines:
+            terminalreporter.write_line(line)
