@@ -20,8 +20,8 @@ django.setup()
 from django.db.models import Max  # noqa: E402
 from django.urls import Resolver404, resolve  # noqa: E402
 
-from bench.support import OUT, save  # noqa: E402
-from bounty.models import Bounty, Status, Submission  # noqa: E402
+from bench.support import save  # noqa: E402
+from bounty.models import Status, Submission  # noqa: E402
 from config.supervisor import die_with_parent  # noqa: E402
 
 from . import report  # noqa: E402
@@ -76,22 +76,20 @@ def own_submission(slug: str) -> int:
 
 def under_load(site: dict, size: Size, people: int, seconds: int, ramp: int) -> dict:
     """What locust measured of the people, what the site made of their submissions, and what it took."""
-    OUT.mkdir(exist_ok=True)
-    data, stats = Path(settings.FAULTLINE_DATA) / "load-site.json", OUT / "load-people.json"
+    data, out = (Path(settings.FAULTLINE_DATA) / f"load-{name}.json" for name in ("site", "people"))
     data.write_text(json.dumps(site))
     data.chmod(0o600)
-    stats.unlink(missing_ok=True)
     before = Submission.objects.aggregate(newest=Max("id"))["newest"]
     watch = Watch()
     watch.start()
     started = time.monotonic()
     command = [sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("people.py")), "--headless"]
     command += ["--host", os.environ["SITE_URL"], "-u", str(people), "-r", str(max(1, people // ramp))]
-    command += ["-t", f"{seconds + ramp}s", "--reset-stats", "--only-summary", "--json-file", str(stats)]
+    command += ["-t", f"{seconds + ramp}s", "--reset-stats", "--only-summary"]
     command += ["--exit-code-on-error", "0", "--loglevel", "WARNING"]
     subprocess.run(
         command,
-        env=os.environ | {"LOAD_SITE": str(data)},
+        env=os.environ | {"LOAD_SITE": str(data), "LOAD_OUT": str(out)},
         preexec_fn=die_with_parent,
         check=True,
         stdout=subprocess.DEVNULL,
@@ -102,7 +100,7 @@ def under_load(site: dict, size: Size, people: int, seconds: int, ramp: int) -> 
     during = sent.exclude(finished=None).count()
     drained = wait_until_finished(sent)
     return {
-        "requests": json.loads(stats.read_text()),
+        **json.loads(out.read_text()),
         "sent": sent.count(),
         "finished_during": during,
         "verdicts_per_second": during / lasted,
@@ -120,7 +118,6 @@ def under_load(site: dict, size: Size, people: int, seconds: int, ramp: int) -> 
             }
             for one in watch.lasting()
         ],
-        "verdicts_left": Bounty.objects.get(slug=size.slug).verdict_cap,
     }
 
 

@@ -118,7 +118,7 @@ def say(text: str) -> None:
 
 def session_of(user) -> str:
     client = Client()
-    client.force_login(user, "django.contrib.auth.backends.ModelBackend")
+    client.force_login(user)
     return client.cookies["sessionid"].value
 
 

@@ -1,6 +1,6 @@
 """Participants as locust runs them: most read pages and submit by the form, some write programs for the API.
 
-    LOAD_SITE=site.json locust -f bench/load/people.py --headless --host http://127.0.0.1:8000 ...
+    LOAD_SITE=site.json LOAD_OUT=out.json locust -f bench/load/people.py --headless --host ADDRESS ...
 
 Nobody submits while a submission of theirs waits, and everybody thinks between two pages: as people would, so
 that no quota and no rate limit is met. Each has an address of its own, as behind a proxy.
@@ -17,7 +17,7 @@ from http.cookiejar import Cookie
 from pathlib import Path
 from urllib.parse import urlencode
 
-from locust import FastHttpUser, between, task
+from locust import FastHttpUser, between, events, task
 
 SITE = json.loads(Path(os.environ["LOAD_SITE"]).read_text())
 PEOPLE = itertools.count()
@@ -33,6 +33,20 @@ STATE = re.compile(r'hx-get="[^"]*\?seen=([^"]*)"')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 KEY = re.compile(r'name="form_key" value="([^"]+)"')
 ONE_IN_ONNX, ONE_IN_FIXES, ONE_IN_REPEATED = 6, 4, 3
+
+
+@events.quitting.add_listener
+def write_down(environment, **_: object) -> None:
+    """What was asked, how long each answer took, and every error."""
+    stats = environment.stats
+    found = {
+        "requests": stats.serialize_stats(),
+        "errors": [
+            {"name": f"{one.method} {one.name}", "error": str(one.error), "times": one.occurrences}
+            for one in stats.errors.values()
+        ],
+    }
+    Path(os.environ["LOAD_OUT"]).write_text(json.dumps(found))
 
 
 def a_rule() -> str:

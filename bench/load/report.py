@@ -55,6 +55,8 @@ def mega(size: float) -> str:
 def show(found: dict, promised: list[dict]) -> None:
     show_growth(found["growth"])
     show_requests(found)
+    for one in found["errors"]:
+        print(f"{one['times']:>7} times {one['name']}: {one['error'][:200]}")
     show_memory(found)
     show_cores(found["cores"])
     print("\nPromises")
