@@ -47,14 +47,16 @@ bench: .venv/installed-dev $(if $(wildcard bench/peers-requirements.txt),var/pee
 	@rm -rf $(FAULTLINE_DATA)
 	@$(STACK) serve --once --port $(PORT) -- $(PYTHON) -m bench.run $(ARGS)
 
-# As behind a proxy, so that each of the people has an address of its own.
+# On services and data of its own, whatever the environment names. As behind a proxy, so that each of the people has an
+# address of its own.
 load: export FAULTLINE_DATA := $(CURDIR)/var/load
 load: export DEBUG := 0
 load: export NUM_PROXIES := 1
 load: export DJANGO_SETTINGS_MODULE := config.settings
 load: .venv/installed-dev
 	@rm -rf $(FAULTLINE_DATA)
-	@$(STACK) serve --once --port $(PORT) -- $(PYTHON) -m bench.load $(ARGS); \
+	@env -u DATABASE_URL -u CELERY_BROKER_URL -u S3_BUCKET -u SITE_URL -u ALLOWED_HOSTS \
+		$(STACK) serve --once --port $(PORT) -- $(PYTHON) -m bench.load $(ARGS); \
 		code=$$?; rm -rf $(FAULTLINE_DATA); exit $$code
 
 COMPILE := .venv/bin/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
