@@ -39,6 +39,7 @@ check: .venv/installed-dev
 	@.venv/bin/lint-imports
 	@$(STACK) run --temporary -- $(MANAGE) makemigrations --check --dry-run
 	@$(STACK) run --temporary -- $(PYTHON) -m pytest -rs $(ARGS)
+	@.venv/bin/bandit --quiet --configfile pyproject.toml --recursive manage.py config bounty audits common fairness
 
 # On data of its own, so that what is measured is not what has gathered in var/.
 bench: export FAULTLINE_DATA := $(CURDIR)/var/bench

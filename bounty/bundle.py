@@ -22,9 +22,63 @@ def zip_file(bounty: Bounty) -> bytes:
     return write_bundle(bundle_of(bounty))
 
 
-def onnx_file(bounty: Bounty) -> bytes:
-    """Raises NotMergeable with the reason, a sentence."""
-    return merge_onnx(bundle_of(bounty))
+
+@contextmanager
+def new_folder() -> Iterator[Path]:
+    """A folder for as long as the block runs; a file that is open then goes on until it is closed."""
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            yield Path(name)
+        except BundleError as error:
+            raise NotWritten(str(error)) from error
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise NotWritten(NO_ROOM) from error
+
+
+def zip_in(folder: Path, bounty: Bounty) -> Path:
+    path = folder / "bundle.zip"
+    with path.open("wb") as file:
+        write_bundle(bundle_of(bounty), file)
+    return path
+
+
+def merge(folder: Path) -> None:
+    """From bundle.zip to repaired.onnx, in a process that knows nothing of the site."""
+    limits = [f"--seconds={MERGE_SECONDS}", f"--memory-mb={MERGE_MEMORY_MB}"]
+    command = [sys.executable, "-m", "fairness", "merge", "bundle.zip", "repaired.onnx", *limits]
+    environment = {
+        "PATH": os.defpath,
+        "PYTHONPATH": str(settings.BASE_DIR),
+        "LANG": "C.UTF-8",
+        "OMP_NUM_THREADS": "1",
+        "POLARS_MAX_THREADS": "1",
+    }
+    with (folder / "said").open("wb") as stderr:
+        try:
+            ended = subprocess.run(  # noqa: S603 -- our own program and arguments, no shell
+                command,
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                timeout=2 * MERGE_SECONDS,
+                check=False,
+            ).returncode
+        except subprocess.TimeoutExpired as error:
+            raise NotWritten(TOO_SLOW.format(seconds=MERGE_SECONDS)) from error
+    if ended == 0:
+        return
+    with (folder / "said").open("rb") as file:
+        said = file.read(SAID_BYTES).decode(errors="replace")
+    if ended == BAD_INPUT:
+        raise NotWritten(said.partition("\n")[0].removeprefix("merge: "))
+    if ended in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise NotWritten(TOO_SLOW.format(seconds=MERGE_SECONDS))
+    logger.warning("merging a bundle ended with %s: %s", ended, said)
+    raise NotWritten(ENDED.format(memory=MERGE_MEMORY_MB))
 
 
 def bundle_of(bounty: Bounty) -> Bundle:

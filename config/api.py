@@ -8,7 +8,7 @@ from rest_framework.pagination import CursorPagination
 
 from . import mfa
 
-BAD_TOKEN = "This token is unknown, revoked or expired. Make a new one on the page “API tokens”."  # noqa: S105
+BAD_TOKEN = "This token is unknown, revoked or expired. Make a new one on the page “API tokens”."  # noqa: S105 -- a sentence
 BAD_CURSOR = "This cursor is not one that a page gave. Follow “next” or “previous” of an answer."
 BODY_TOO_BIG = "The request's body is larger than the {cap:,} bytes that are taken."
 TOO_DEEP = "JSON parse error - it is nested too deeply."

@@ -33,7 +33,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def socket_folder(data_dir: Path) -> Path:
     """Where the sockets of a data folder are: not in it, as a socket's path holds only about 100 bytes."""
     digest = hashlib.sha256(os.fsencode(data_dir.absolute())).hexdigest()[:8]
-    return Path(f"/tmp/faultline-{os.geteuid()}-{digest}")  # noqa: S108 -- its owner is checked
+    return Path(f"/tmp/faultline-{os.geteuid()}-{digest}")  # noqa: S108 -- its owner is checked  # nosec
 
 
 def check_owner(folder: Path) -> None:

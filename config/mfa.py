@@ -26,7 +26,7 @@ API_SET_UP = (
     "Organisers and staff need a second factor here: set one up under “Second factor” in your account, "
     "then make a new token."
 )
-OLD_TOKEN = "This token is older than your second factor. Make a new one on the page “API tokens”."  # noqa: S105
+OLD_TOKEN = "This token is older than your second factor. Make a new one on the page “API tokens”."  # noqa: S105 -- a sentence
 TOO_MANY_CODES = "Too many wrong codes for this account today. Try again tomorrow, or ask the operator."
 
 

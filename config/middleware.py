@@ -11,7 +11,7 @@ from django.utils.http import urlencode
 
 from . import api_errors, mfa
 
-# What leads to a second factor, or away from the account; and what tells of the site, also without a database.
+# What leads to a second factor or away from the account, and what tells of the site, also without a database.
 ALWAYS_OPEN = ("mfa_", "account_", "status", "api_status", "healthz", "readyz", "metrics")
 # Whoever makes a bounty is its organiser from then on.
 MAKES_ORGANISERS = "bounty:new"

@@ -57,7 +57,7 @@ def reader(dump: Path, major: int) -> str:
 
 
 def lists(path: str, dump: Path) -> bool:
-    return subprocess.run([path, "--list", dump], capture_output=True, check=False).returncode == 0  # noqa: S603
+    return subprocess.run([path, "--list", dump], capture_output=True, check=False).returncode == 0  # noqa: S603 -- our own program and arguments, no shell
 
 
 def packaged_program(name: str) -> str | None:
@@ -68,7 +68,7 @@ def packaged_program(name: str) -> str | None:
 
 
 def version_of(path: str) -> int:
-    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603
+    said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout  # noqa: S603 -- our own program and arguments, no shell
     found = VERSION.search(said)
     return int(found[1]) if found else 0
 
@@ -78,6 +78,6 @@ def start(argv: list[str], database: str = "", **streams) -> subprocess.Popen:
     reached = parameters(database)
     password = reached.pop("password", "")
     environ = os.environ | ({"PGPASSWORD": password} if password else {})
-    return subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(  # noqa: S603 -- our own program and arguments, no shell
         [*argv, "--dbname", make_conninfo(**reached)], env=environ, stderr=subprocess.PIPE, **streams
     )

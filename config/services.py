@@ -70,7 +70,7 @@ def packaged(name: str, package: str, program: str) -> str:
 def failure(argv: list[str], become: Callable[[], None] | None = None) -> str:
     """Why a program cannot be run, or nothing when it can."""
     try:
-        answer = subprocess.run(argv, preexec_fn=become, capture_output=True, text=True, check=False)  # noqa: S603
+        answer = subprocess.run(argv, preexec_fn=become, capture_output=True, text=True, check=False)  # noqa: S603 -- our own program and arguments, no shell
     except (OSError, subprocess.SubprocessError) as error:
         return str(error)
     return "" if answer.returncode == 0 else (answer.stderr.strip() or f"exit code {answer.returncode}")

@@ -270,7 +270,7 @@ DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", "Faultline <faultline@localhost>"
 
 # API
 
-KNOX_TOKEN_MODEL = "config.ApiToken"  # noqa: S105
+KNOX_TOKEN_MODEL = "config.ApiToken"  # noqa: S105 -- a name
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_TTL": timedelta(days=90),

@@ -67,7 +67,7 @@ class Supervisor:
         if log.exists():
             log.replace(log.with_suffix(".log.1"))
         with log.open("wb") as output:
-            process = subprocess.Popen(  # noqa: S603
+            process = subprocess.Popen(  # noqa: S603 -- our own program and arguments, no shell
                 service.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -122,7 +122,7 @@ class Supervisor:
     def call(self, argv: Sequence[str]) -> int:
         """Run a command in the foreground, in the caller's folder; its exit code."""
         try:
-            process = subprocess.Popen(argv, env=self.environ, preexec_fn=tie_to_parent(SIGTERM))  # noqa: S603
+            process = subprocess.Popen(argv, env=self.environ, preexec_fn=tie_to_parent(SIGTERM))  # noqa: S603 -- our own program and arguments, no shell
         except OSError as error:
             raise StackError(f"Cannot run {argv[0]}: {error.strerror}") from error
         try:

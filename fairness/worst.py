@@ -156,9 +156,9 @@ def split_people(people: Ints, some: Mask, random_state: int) -> Mask:
     """
     random = np.random.default_rng(random_state)
     rows = np.bincount(people[some], minlength=int(people.max()) + 1 if len(people) else 0)
-    order = np.lexsort((random.random(len(rows)), -rows))
+    order = np.lexsort((random.random(len(rows)), -rows))  # seeded, no secret  # nosec
     pairs = (len(rows) + 1) // 2
-    coin = random.random(pairs) < 0.5
+    coin = random.random(pairs) < 0.5  # seeded, no secret  # nosec
     first = np.zeros(len(rows), np.bool_)
     first[order] = np.stack([coin, ~coin], axis=1).ravel()[: len(rows)]
     return first[people]

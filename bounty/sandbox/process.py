@@ -60,7 +60,7 @@ class Zygote:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             # A session of its own: Ctrl-C is the worker's to handle.
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(  # noqa: S603 -- our own program and arguments, no shell
                 [sys.executable, "-I", "-c", BOOT, str(ROOT), str(theirs.fileno())],
                 env=ENVIRONMENT,
                 cwd="/",

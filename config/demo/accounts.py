@@ -13,7 +13,7 @@ from django.db import transaction
 from ..models import ApiToken
 
 FILE_NAME = "demo_accounts.json"
-TOKEN_NAME = "demo"  # noqa: S105
+TOKEN_NAME = "demo"  # noqa: S105 -- a name
 
 
 class ForeignAccount(Exception):
