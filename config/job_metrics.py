@@ -26,18 +26,19 @@ VERDICT_SECONDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900
 # Of the rejections, those where the sandbox ended the run, or it ended itself.
 KILLS = ("too_slow", "too_much_memory", "too_much_output", "crashed")
 PER_KIND = """
-    SELECT status, error, count(*), sum(lease_expiries), extract(epoch FROM now() - min(created))::float8
+    SELECT status, error, count(*), sum(lease_expiries), date_part('epoch', now() - min(created))
     FROM {table} GROUP BY status, error
 """
 # One pass over the table: outcomes and the histogram together. What went wrong on hidden rows alone is told
 # to nobody but the log, in its first line.
 OF_SUBMISSIONS = """
-    SELECT kind, status, code,
-        CASE error WHEN 'failed_on_hidden_rows' THEN split_part(log, chr(10), 1) ELSE error END AS reason,
-        width_bucket(extract(epoch FROM finished - created)::float8, %s) AS bucket,
-        count(*), sum(extract(epoch FROM finished - created)::float8), sum(lease_expiries),
-        extract(epoch FROM now() - min(created))::float8
-    FROM {table} GROUP BY kind, status, code, reason, bucket
+    SELECT kind, status, code, reason, width_bucket(seconds, %s) AS bucket,
+        count(*), sum(seconds), sum(lease_expiries), date_part('epoch', now() - min(created))
+    FROM (
+        SELECT *, date_part('epoch', finished - created) AS seconds,
+            CASE error WHEN 'failed_on_hidden_rows' THEN split_part(log, chr(10), 1) ELSE error END AS reason
+        FROM {table}
+    ) AS timed GROUP BY kind, status, code, reason, bucket
 """
 
 

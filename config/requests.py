@@ -28,13 +28,14 @@ def observed(get_response: Callable[[HttpRequest], HttpResponseBase]) -> Callabl
 
     def respond(request: HttpRequest) -> HttpResponseBase:
         started, request_id = time.monotonic(), id_of(request)
-        with about(request_id=request_id, user=partial(known_user, request)):
+        facts = {"user": partial(known_user, request), "route": partial(route_of, request)}
+        with about(request_id=request_id, **facts):
             response = get_response(request)
             seconds = time.monotonic() - started
-            method, route = method_of(request), route_of(request)
-            metrics.count_request(method, route, response.status_code, seconds)
-            facts = {"method": method, "route": route, "status": response.status_code}
-            logger.info("request", extra=facts | {"milliseconds": round(seconds * 1000)})
+            method, status = method_of(request), response.status_code
+            metrics.count_request(method, route_of(request), status, seconds)
+            logged = {"method": method, "status": status, "milliseconds": round(seconds * 1000)}
+            logger.info("request", extra=logged)
         response[HEADER] = request_id
         return response
 

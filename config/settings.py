@@ -12,7 +12,7 @@ import plotly
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from . import logs
+from . import logs, sentry
 from .embedded import embedded_urls
 from .environment import env, flag
 
@@ -379,3 +379,4 @@ SILENCED_SYSTEM_CHECKS = ["security.W021"]
 
 LOGGING = logs.config(env("LOG_FORMAT", "line"), env("LOG_LEVEL", "INFO"))
 METRICS_TOKEN = env("METRICS_TOKEN")
+sentry.begin(env("SENTRY_DSN"), "debug" if DEBUG else "production")

@@ -9,7 +9,6 @@ from typing import Any
 
 from django.db import DatabaseError
 from django.db.models import Min
-from django.db.models.functions import Now
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -33,7 +32,7 @@ QUEUES: dict[str, type[Job]] = {
     "tables": TableUpload,
     "audits": Audit,
 }
-OTHERS = {"dry_runs": "dry runs", "tables": "tables", "audits": "audits"}
+OTHERS = {"dry_runs": "dry run", "tables": "table", "audits": "audit"}
 UNITS = (("h", 3600), ("min", 60), ("s", 1))
 VERDICTS, WITHIN = 200, timedelta(hours=24)
 NUMBERS_SECONDS, PARTS_SECONDS = 2.0, 10.0
@@ -92,8 +91,11 @@ def whole(time_passed: timedelta) -> int:
 
 def verdict_times() -> dict | None:
     """From being sent to the verdict, of the latest ones; None where they are too few to speak for all."""
-    recent = Submission.objects.filter(status=Status.SCORED, finished__gt=Now() - WITHIN).order_by("-id")
-    times = sorted(whole(end - sent) for sent, end in recent.values_list("created", "finished")[:VERDICTS])
+    latest = Submission.objects.filter(status=Status.SCORED).order_by("-id")[:VERDICTS]
+    since = timezone.now() - WITHIN
+    times = sorted(
+        whole(end - sent) for sent, end in latest.values_list("created", "finished") if end > since
+    )
     if len(times) < ENOUGH:
         return None
     return {"n": len(times), "median_seconds": at(times, 0.5), "p95_seconds": at(times, 0.95)}
@@ -145,25 +147,21 @@ def stats(found: dict) -> list[dict]:
     if found["queue"] is None:
         return []
     verdict, waiting = found["verdict"], found["queue"]
-    basis = (
-        f"of the last {verdict['n']} within a day" if verdict else "too few verdicts in the last day to say"
-    )
-    others = ", ".join(f"{waiting[name]} {noun}" for name, noun in OTHERS.items())
+    others = ", ".join(counted(waiting[name], noun) for name, noun in OTHERS.items())
+    times = "too few in the last day to say"
+    if verdict:
+        times = f"median; 95 % within {spoken(verdict['p95_seconds'])}, of the last {verdict['n']} in a day"
+    processes = f"{counted(found['processes'], 'job')} at once"
     return [
-        {"label": "Submissions waiting", "value": waiting["submissions"], "note": f"beside them {others}"},
-        {
-            "label": "Longest wait now",
-            "value": spoken(found["oldest_seconds"]),
-            "note": "of anything that waits",
-        },
-        {
-            "label": "Time to a verdict",
-            "value": spoken(verdict and verdict["median_seconds"]),
-            "note": f"median {basis}",
-        },
-        {"label": "95 % had it within", "value": spoken(verdict and verdict["p95_seconds"]), "note": basis},
-        {"label": "Workers", "value": found["workers"], "note": f"{found['processes']} jobs at once"},
+        {"label": "Submissions waiting", "value": f"{waiting['submissions']:,}", "note": f"and {others}"},
+        {"label": "Longest wait now", "value": spoken(found["oldest_seconds"]), "note": "of all that waits"},
+        {"label": "Time to a verdict", "value": spoken(verdict and verdict["median_seconds"]), "note": times},
+        {"label": "Workers", "value": f"{found['workers']:,}", "note": processes},
     ]
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def spoken(seconds: int | None) -> str:
@@ -212,5 +210,5 @@ class StatusSerializer(serializers.Serializer):
 @permission_classes([])
 @throttle_classes([])
 def call(request) -> Response:
-    """Asked of no database or cache but once in a while, so it needs no throttle and answers without them."""
+    """Without a throttle, whose counts are kept in the broker: it answers without that too."""
     return Response(StatusSerializer(status()).data)

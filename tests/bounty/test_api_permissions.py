@@ -126,6 +126,7 @@ TEAM_SEES = {
     "kind",
     "status",
     "queue_position",
+    "starts_in_seconds",
     "verdict",
     "error",
     "created",

@@ -177,6 +177,7 @@ def test_a_failure_of_ours_is_logged_with_its_request_and_without_its_address(db
     failure, access = [line for line in log.lines if line["logger"] in ("django.request", "config.requests")]
     assert answer.status_code == access["status"] == 500
     assert failure["request_id"] == access["request_id"] == answer[HEADER]
+    assert failure["route"] == access["route"] == "home"
     assert "a bug" in failure["exc_info"] or "taking_submissions" in failure["exc_info"]
     assert SECRET not in log.text
 
