@@ -1,9 +1,12 @@
 """What docker-compose.yml, the Dockerfile and the proxy promise, read from the files."""
 
 import json
+import os
 import re
+import shutil
 import stat
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -22,6 +25,8 @@ STORES = {"postgres", "redis", "storage"}
 ONE_OFFS = {"migrate", "buckets", "backup"}
 # In their images these are root's: without capabilities, root may no more than own its files.
 AS_ROOT_WITHOUT_RIGHTS = {"proxy", "storage"}
+
+DEFAULT = re.compile(r"\$\{\w+:-([^}]*)\}")
 
 each_service = pytest.mark.parametrize("name", sorted(SERVICES))
 each_of_ours = pytest.mark.parametrize("name", sorted(OURS))
@@ -256,11 +261,84 @@ def test_nothing_is_copied_into_the_image_but_what_runs():
     assert lines[0] == "*"
     kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
     assert kept == {
-        *("manage.py", "requirements.txt", "deploy/healthy.py", "templates", "static", "docs"),
+        *(
+            "manage.py",
+            "pyproject.toml",
+            "requirements.txt",
+            "deploy/healthy.py",
+            "templates",
+            "static",
+            "docs",
+        ),
         *("config", "bounty", "audits", "common", "fairness"),
     }
     for name in kept:
         assert (ROOT / name).exists(), name
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory):
+    """What the image holds, and the secrets of a container."""
+    folder = tmp_path_factory.mktemp("image")
+    left_out = shutil.ignore_patterns("__pycache__", "images")
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        if line.startswith("!"):
+            source, target = ROOT / line[1:], folder / "app" / line[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target, ignore=left_out)
+            else:
+                shutil.copy(source, target)
+    subprocess.run([ROOT / "deploy/make-secrets", folder / "secrets"], check=True, capture_output=True)
+    (folder / "scratch" / "static").mkdir(parents=True)
+    return folder
+
+
+def run_in(image: Path, name: str, *arguments: str) -> subprocess.CompletedProcess:
+    """Run Python on what the image holds, with the environment that a service has."""
+    given = {key: DEFAULT.sub(r"\1", value) for key, value in SERVICES[name]["environment"].items()}
+    given = {key: value.replace("/run/secrets", str(image / "secrets")) for key, value in given.items()}
+    scratch = str(image / "scratch")
+    of_the_image = {"FAULTLINE_DATA": scratch, "TMPDIR": scratch, "STATIC_ROOT": f"{scratch}/static"}
+    environ = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"} | of_the_image | given
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=image / "app",
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_production_has_nothing_to_be_warned_of(image):
+    done = run_in(image, "web", "manage.py", "check", "--deploy", "--fail-level", "WARNING")
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout + done.stderr
+
+
+def test_the_image_knows_the_commands_of_the_compose_file(image):
+    known = run_in(image, "web", "manage.py", "help", "--commands").stdout.split()
+    text = json.dumps([[service.get("command"), service.get("healthcheck")] for service in SERVICES.values()])
+    asked = set(re.findall(r"manage\.py[\", ]+(\w+)", text))
+    assert asked == {"migrate", "make_buckets", "backup", "worker_health"}
+    assert asked <= set(known)
+
+
+@pytest.mark.parametrize("name", ["web", "worker"])
+def test_the_image_holds_all_it_imports_and_each_has_its_own_credentials(image, name):
+    script = (
+        "import config.gunicorn, config.wsgi, config.celery as c; c.app.loader.import_default_modules(); "
+        "from django.core.files.storage import storages; from django.conf import settings; "
+        "print([(storages[a].bucket_name, storages[a].access_key, storages[a].secret_key) "
+        "for a in ('default', 'hidden')], settings.DATABASE['HOST'], bool(settings.METRICS_TOKEN))"
+    )
+    done = run_in(image, name, "manage.py", "shell", "-c", script)
+    assert done.returncode == 0, done.stderr
+    secret = (image / f"secrets/s3_{name}_secret_key").read_text().strip()
+    for bucket in ("faultline", "faultline-hidden"):
+        assert str((bucket, f"faultline-{name}", secret)) in done.stdout
+    assert f"postgres {name == 'web'}" in done.stdout
 
 
 def test_the_proxy_serves_signed_links_to_the_open_bucket_alone():

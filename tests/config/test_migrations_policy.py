@@ -18,7 +18,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.state import ProjectState
 
 # Made before anything ran side by side.
-SINCE = {"bounty": "0005", "audits": "0002", "config": "0002"}
+SINCE = {"bounty": "0005", "audits": "0002", "common": "0002", "config": "0002"}
 
 GONE = "the earlier release still uses it"
 HIDDEN = "what it does cannot be read off"
