@@ -87,13 +87,16 @@ def under_load(site: dict, size: Size, people: int, seconds: int, ramp: int) -> 
     command += ["--host", os.environ["SITE_URL"], "-u", str(people), "-r", str(max(1, people // ramp))]
     command += ["-t", f"{seconds + ramp}s", "--reset-stats", "--only-summary"]
     command += ["--exit-code-on-error", "0", "--loglevel", "WARNING"]
-    subprocess.run(
+    done = subprocess.run(
         command,
         env=os.environ | {"LOAD_SITE": str(data), "LOAD_OUT": str(out)},
         preexec_fn=die_with_parent,
-        check=True,
-        stdout=subprocess.DEVNULL,
+        check=False,
+        capture_output=True,
+        text=True,
     )
+    if done.returncode or not out.exists():
+        sys.exit(f"locust ended with {done.returncode}:\n{done.stderr}")
     lasted = time.monotonic() - started
     watch.stop()
     sent = Submission.objects.filter(bounty__slug=size.slug, pk__gt=before)
