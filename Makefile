@@ -3,13 +3,15 @@ PORT ?= 8000
 ARGS ?=
 PYTHON := .venv/bin/python
 STACK := $(PYTHON) -m config.embedded
+# Side by side, a file's tests in one process.
+PYTEST := $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile -rs
 # onnxruntime would report home otherwise.
 export ORT_DISABLE_TELEMETRY := 1
 MANAGE := $(PYTHON) manage.py
 REQUIREMENTS := requirements.txt requirements-demo.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check bench load pins clean
+.PHONY: help demo serve test check system-test chaos bench load pins clean
 # A target that ends badly leaves no stamp.
 .DELETE_ON_ERROR:
 
@@ -18,6 +20,8 @@ help:
 	@echo "make serve    the whole site on the data that is there"
 	@echo "make test     the tests                                        (ARGS= goes to pytest)"
 	@echo "make check    format, lint, types, imports, migrations, tests"
+	@echo "make system-test  a bounty on two web servers and two workers    (needs postgresql and redis-server)"
+	@echo "make chaos    the same stack broken in fifteen ways            (ARGS=--short: three; --only NAME)"
 	@echo "make bench    the benchmarks, into bench/out                   (ARGS= names some)"
 	@echo "make load     500 people on the site as it runs for the public (ARGS=--short: 50 people, 20 s)"
 	@echo "make pins     pin the requirements anew                        (ARGS=--upgrade: newest versions)"
@@ -30,16 +34,23 @@ serve: .venv/installed
 	@$(STACK) serve --port $(PORT) $(ARGS)
 
 test: .venv/installed-dev
-	@$(STACK) run --temporary -- $(PYTHON) -m pytest -rs $(ARGS)
+	@$(STACK) run --temporary -- $(PYTEST) $(ARGS)
 
 check: .venv/installed-dev
 	@.venv/bin/ruff format --check --quiet .
 	@.venv/bin/ruff check --quiet .
+	@.venv/bin/bandit --quiet --configfile pyproject.toml --recursive manage.py config bounty audits common fairness
 	@.venv/bin/mypy
 	@.venv/bin/lint-imports
 	@$(STACK) run --temporary -- $(MANAGE) makemigrations --check --dry-run
-	@$(STACK) run --temporary -- $(PYTHON) -m pytest -rs $(ARGS)
-	@.venv/bin/bandit --quiet --configfile pyproject.toml --recursive manage.py config bounty audits common fairness
+	@$(STACK) run --temporary -- $(PYTEST) $(ARGS)
+
+# A production stack beside whatever runs here: Debian's PostgreSQL and Redis, and storage with credentials.
+system-test: .venv/installed-dev
+	@$(STACK) run --temporary -- $(PYTHON) -m pytest -rs -m system tests/system $(ARGS)
+
+chaos: .venv/installed-dev
+	@$(PYTHON) -m tests.system.chaos $(ARGS)
 
 # On data of its own, so that what is measured is not what has gathered in var/.
 bench: export FAULTLINE_DATA := $(CURDIR)/var/bench

@@ -11,6 +11,7 @@ from django.core.files import File
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
+from allauth.account.models import EmailAddress  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 
 from bounty import drafts  # noqa: E402
@@ -35,6 +36,7 @@ def people() -> None:
     """An organiser with a password, and teams with tokens only."""
     make = get_user_model().objects.create_user
     organiser = make("organiser", "organiser@example.org", sys.argv[2])
+    EmailAddress.objects.create(user=organiser, email=organiser.email, verified=True, primary=True)
     users = [organiser, *(make(f"team{number:02}") for number in range(TEAMS))]
     tokens = [ApiToken.objects.create(user, name="system test")[1] for user in users]
     print(json.dumps({"organiser": tokens[0], "teams": tokens[1:]}))

@@ -223,28 +223,16 @@ class Stack:
 
     def add_web(self, name: str) -> None:
         folder, port = self.folder / name, self.ports[name]
-        argv = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "config.wsgi",
-            "--bind",
-            f"127.0.0.1:{port}",
-            "--workers",
-            "2",
-        ]
-        argv += [
-            "--worker-class",
-            "gthread",
-            "--threads",
-            "4",
-            "--timeout",
-            "120",
-            "--graceful-timeout",
-            "30",
-        ]
-        argv += ["--worker-tmp-dir", "/dev/shm", "--no-control-socket"]
-        environ = self.environ("web", folder, SITE_URL=f"http://127.0.0.1:{port}")
+        argv = [sys.executable, "-m", "gunicorn", "--config", "python:config.gunicorn"]
+        argv += ["--bind", f"127.0.0.1:{port}", "--workers", "2", "--graceful-timeout", "30"]
+        argv += ["--worker-tmp-dir", "/dev/shm", "config.wsgi"]
+        environ = self.environ(
+            "web",
+            folder,
+            SITE_URL=f"http://127.0.0.1:{port}",
+            # Where people fetch files from: by way of the relay, as through a proxy.
+            S3_PUBLIC_URL=f"http://127.0.0.1:{self.ports['s3']}",
+        )
         self.engine.add(
             Container(name, argv, folder, environ, lambda _: answers(f"http://127.0.0.1:{port}/healthz"))
         )

@@ -33,18 +33,24 @@ class Api:
     troubles: Counter = field(default_factory=Counter)
     turn: int = 0
 
-    def call(self, path: str, token: str = "", body: bytes | None = None, **headers: str) -> tuple[int, dict]:
-        """Status and answer; status 0 where there was none."""
+    def fetch(
+        self, path: str, token: str = "", body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes]:
+        """Status and answer; raises where there was none, or an error."""
         url = self.urls[self.turn % len(self.urls)]
         self.turn += 1
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         if token:
             sent["Authorization"] = f"Bearer {token}"
+        request = urllib.request.Request(f"{url}/api/v1/{path}", body, sent)
+        with DIRECT.open(request, timeout=ANSWER_SECONDS) as answer:
+            return answer.status, answer.read()
+
+    def call(self, path: str, token: str = "", body: bytes | None = None, **headers: str) -> tuple[int, dict]:
+        """Status and answer; status 0 where there was none."""
         try:
-            with DIRECT.open(
-                urllib.request.Request(f"{url}/api/v1/{path}", body, sent), timeout=ANSWER_SECONDS
-            ) as answer:
-                return answer.status, json.loads(answer.read())
+            status, said = self.fetch(path, token, body, **headers)
+            return status, json.loads(said)
         except urllib.error.HTTPError as error:
             said = error.read()
             try:

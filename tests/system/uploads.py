@@ -15,7 +15,7 @@ def big_model() -> tuple[bytes, str]:
     return multipart({"kind": "find", "group_format": "onnx"}, {"group_file": ("g.onnx", source)})
 
 
-def big_table(folder: Path) -> Path:
+def big_table(folder: Path, rows: int = TABLE_ROWS) -> Path:
     path = folder / "table.csv"
-    repairable_table(TABLE_ROWS).write_csv(path)
+    repairable_table(rows).write_csv(path)
     return path
