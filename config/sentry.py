@@ -56,7 +56,7 @@ def begin(dsn: str, environment: str, transport: type[Transport] | None = None) 
 def without_people(event: dict, hint: dict) -> dict:
     """What is sent of an event: a list of what may be, rather than of what may not."""
     kept = {name: event[name] for name in KEPT if name in event}
-    kept["tags"] = {name: str(fact) for name, fact in facts().items()}
+    kept["tags"] = {name: str(fact) for name, fact in facts().items() if name != "user"}
     for exception in kept.get("exception", {}).get("values", ()):
         exception["value"] = redact(str(exception.get("value") or ""))
     if "logentry" in kept:

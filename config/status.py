@@ -39,7 +39,7 @@ NUMBERS_SECONDS, PARTS_SECONDS = 2.0, 10.0
 STATES = {"idle": "All works", "busy": "All works, some wait", "degraded": "Something is wrong"}
 IDLE = "Nothing waits: what is sent now is judged at once."
 BUSY = (
-    "Jobs wait for a free worker. Each keeps its place; a submission's page says when it is likely to start."
+    "Jobs wait for a free worker and keep their place; the page of a submission says when it may start."
 )
 NO_WORKERS = (
     "No worker runs at the moment. What is sent is taken and keeps its place; verdicts come when one is back."
