@@ -15,7 +15,8 @@ STATUSES = {
     ),
     "401": ("No token, or one that is unknown, revoked or expired.", ("wrong_token", BAD_TOKEN, None)),
     "403": (
-        "Not for you: you organise this bounty, or the CSRF token of a browser session is missing.",
+        "Not for you: you organise this bounty, the CSRF token of a browser session is missing, or "
+        "organisers and staff need a second factor on this site (`mfa_required`).",
         ("own_bounty", "You organise this bounty, so you cannot submit to it.", None),
     ),
     "404": (

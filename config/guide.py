@@ -16,6 +16,7 @@ GUIDES = {
     "result": "The result of an audit",
     "terms": "Words",
     "api": "The API",
+    "security": "Security and privacy",
     "demo": "The demo",
     "benchmarks": "Benchmarks",
 }

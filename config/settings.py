@@ -203,7 +203,7 @@ CELERY_TASK_ROUTES = {f"{app}.tasks.work": {"priority": 9} for app in ("bounty",
 # Nothing expires: it would by the clock of the worker.
 CELERY_BEAT_SCHEDULE = {
     f"reap {app}": {"task": f"{app}.tasks.reap", "schedule": 5.0} for app in ("bounty", "audits")
-}
+} | {"forget": {"task": "config.tasks.forget", "schedule": 86_400.0}}
 CELERY_BEAT_SCHEDULE_FILENAME = str(FAULTLINE_DATA / "celerybeat-schedule")
 LEASE_SECONDS = 15
 HEARTBEAT_SECONDS = 4

@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.contrib.auth import get_user_model
 from django.core.cache import cache
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -160,6 +161,17 @@ def test_secrets_lie_encrypted_and_outlive_a_new_key(cast, settings):
     settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
     settings.SECRET_KEY = "another key, which is long enough for everything " * 2
     assert mfa.Adapter().decrypt(stored) == secret
+
+
+def test_what_an_earlier_key_sealed_is_sealed_anew(cast, settings):
+    client = signed_in("participant")
+    secret, codes = with_factor(client)
+    old, new = settings.SECRET_KEY, "another key, which is long enough for everything " * 2
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = new, [old]
+    call_command("reseal")
+    settings.SECRET_KEY_FALLBACKS = []
+    assert enter(in_second_step("participant"), code_of(secret)).status_code == 302
+    assert enter(in_second_step("participant"), codes[0]).status_code == 302
 
 
 # Where it is required
