@@ -59,7 +59,7 @@ def test_the_web_process_has_no_right_to_read_hidden_rows(stack, site, tell):
     for client in (web, stranger):
         for call in (client.get_object, client.head_object, client.delete_object):
             assert refusal(call, **there) == 403
-        assert refusal(client.list_objects_v2, Bucket=HIDDEN) == 403
+    assert refusal(web.list_objects_v2, Bucket=HIDDEN) == 403
     web.put_object(Bucket=HIDDEN, Key="tableupload/put-by-web", Body=b"a table")
     assert refusal(web.get_object, Bucket=HIDDEN, Key="tableupload/put-by-web") == 403
     sample = {"Bucket": UPLOADS, "Key": parts["sample"]["truth"]["path"]}
@@ -81,11 +81,10 @@ def test_a_file_is_fetched_by_a_link_that_lasts_a_minute(stack, site, organiser,
     api = Api(stack.urls[:1])
     status, made = api.call("audits/", site.organiser, body, Content_Type=content_type)
     assert status == 202, made
-    done = "SELECT status = 'scored' FROM audits_audit WHERE id = %s"
+    done = "SELECT status = 'scored' FROM audits_audit WHERE key = %s"
     stack.engine.wait(lambda: site.query(done, made["id"]), SECONDS, "the audit is done")
-    key, digest = site.query(
-        "SELECT json_build_array(key, cells_sha256) FROM audits_audit WHERE id = %s", made["id"]
-    )
+    key = made["id"]
+    digest = site.query("SELECT cells_sha256 FROM audits_audit WHERE key = %s", key)
     path = f"{stack.urls[0]}/audits/{key}/cells.parquet"
     answer = organiser.session.get(path, allow_redirects=False, timeout=SECONDS)
     assert answer.status_code == 302 and answer.headers["Cache-Control"] == "private, no-store"
