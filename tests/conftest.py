@@ -25,6 +25,12 @@ def pytest_configure():
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
+    # Processes that test side by side have a database each; files and counts must be apart as well.
+    process = os.environ.get("PYTEST_XDIST_WORKER", "")
+    settings.CACHES["default"]["KEY_PREFIX"] += process
+    for name in ("default", "hidden"):
+        options = settings.STORAGES[name]["OPTIONS"]
+        options["location"] = options["location"] / process
 
 
 @pytest.hookimpl(wrapper=True)
