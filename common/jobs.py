@@ -182,7 +182,8 @@ def give_back(job: Job, error: BaseException) -> None:
 
 def hand_back(job: Job) -> None:
     """This worker is told to stop: another one takes the job at once."""
-    held(job).update(status=Status.QUEUED, lease=None, leased_until=None, tries=F("tries") - 1)
+    queued = {"status": Status.QUEUED, "lease": None, "leased_until": None, "tries": F("tries") - 1}
+    when_it_is_back(lambda: held(job).update(**queued))
 
 
 def when_it_is_back(write: Callable[[], object]) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import time
 from pathlib import Path
 
 import django
@@ -22,6 +23,7 @@ from tests.repairable import repairable_table  # noqa: E402
 
 from .entries import TEAM_CAP, TEAMS, VERDICT_CAP, WALL_SECONDS  # noqa: E402
 
+PREPARE_SECONDS = 120.0
 # The same split of the rows in every bounty, so that verdicts can be compared.
 RANDOM_STATE = 730_425_118
 CAPS = {
@@ -42,7 +44,7 @@ def people() -> None:
     print(json.dumps({"organiser": tokens[0], "teams": tokens[1:]}))
 
 
-def draft() -> None:
+def draft() -> Bounty:
     """A bounty on the table of all runs, or on another one, queued to be prepared."""
     values = {
         "slug": sys.argv[2],
@@ -58,15 +60,21 @@ def draft() -> None:
     }
     organiser = get_user_model().objects.get(username="organiser")
     if len(sys.argv) == 3:
-        drafts.create_bounty(organiser, values, as_upload(repairable_table()))
-        return
+        return drafts.create_bounty(organiser, values, as_upload(repairable_table()))
     with Path(sys.argv[3]).open("rb") as table:
-        drafts.create_bounty(organiser, values, File(table, name="table.csv"))
+        return drafts.create_bounty(organiser, values, File(table, name="table.csv"))
 
 
-def open_() -> None:
-    drafts.open_bounty(Bounty.objects.get(slug=sys.argv[2]))
+def opened() -> None:
+    """A draft that is opened when a worker has prepared it."""
+    bounty, deadline = draft(), time.monotonic() + PREPARE_SECONDS
+    while not bounty.is_prepared:
+        if time.monotonic() > deadline:
+            raise SystemExit(f"The table of {bounty.slug} is not prepared: {bounty.uploads.get().status}")
+        time.sleep(0.1)
+        bounty.refresh_from_db()
+    drafts.open_bounty(bounty)
 
 
 if __name__ == "__main__":
-    {"people": people, "draft": draft, "open": open_}[sys.argv[1]]()
+    {"people": people, "draft": draft, "open": opened}[sys.argv[1]]()

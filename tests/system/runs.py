@@ -14,7 +14,6 @@ from .stack import Stack
 from .traffic import MAY_WAIT, Api, Traffic
 
 LISTS = (("find", "shared"), ("fix", "shared"), ("fix", "solo"))
-PREPARE_SECONDS = 120.0
 
 
 @dataclass
@@ -33,12 +32,6 @@ class Site:
             history.keep(connection)
 
     def open_bounty(self, slug: str) -> None:
-        self.stack.python("tests.system.cast", "draft", slug)
-        self.stack.engine.wait(
-            lambda: self.query("SELECT parts <> '{}' FROM bounty_bounty WHERE slug = %s", slug),
-            PREPARE_SECONDS,
-            f"the table of {slug} is prepared",
-        )
         self.stack.python("tests.system.cast", "open", slug)
 
     def query(self, sql: str, *values: object) -> object:
