@@ -4,23 +4,29 @@ A fault may prepare the stack before the run and mends nothing after it but what
 returns are the promises that were broken meanwhile.
 """
 
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psutil
 
 from .engine import Broken, Container
 from .runs import Site
+from .stack import MISSING
 from .traffic import Api
 from .uploads import big_model, big_table
 
 AWAY_SECONDS = 30.0
 FIND_SECONDS = 60.0
+NO_SPACE = "No space left on device"
+LOGGED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", re.MULTILINE)
+FAKETIME_LIBRARIES = "*/faketime/libfaketimeMT.so.1"
 HOUR_AHEAD = {
-    "LD_PRELOAD": "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "FAKETIME": "+1h",
     "FAKETIME_DONT_FAKE_MONOTONIC": "1",
     "DONT_FAKE_MONOTONIC": "1",
@@ -160,7 +166,10 @@ def on_a_small_disk(container: Container) -> None:
 
 
 def an_hour_ahead(container: Container) -> None:
-    container.environ = container.environ | HOUR_AHEAD
+    found = next(Path("/usr/lib").glob(FAKETIME_LIBRARIES), None)
+    if found is None:
+        raise Broken(MISSING.format(what="libfaketime", package="faketime"))
+    container.environ = container.environ | HOUR_AHEAD | {"LD_PRELOAD": str(found)}
 
 
 def small_disk_of_worker(site: Site):
@@ -176,13 +185,17 @@ def clock_ahead(site: Site):
 
 
 def table_on_small_disk(site: Site) -> list[str]:
-    """A table that the worker with the small disk cannot take is left to the other one."""
-    slug = "tables"
+    """A table that the worker with the small disk has no room for is left to the other one."""
+    slug, (small, other) = "tables", site.stack.workers
+    engine = site.stack.engine
+    engine.stop(other)
     site.stack.python("tests.system.cast", "draft", slug, str(big_table(site.stack.folder)))
     done = "SELECT status FROM bounty_tableupload WHERE bounty_id = "
     done += "(SELECT id FROM bounty_bounty WHERE slug = %s)"
     try:
-        site.stack.engine.wait(
+        engine.wait(lambda: NO_SPACE in engine.containers[small].said(), 240, f"{small} has no room for it")
+        engine.start(other)
+        engine.wait(
             lambda: site.query(done, slug) in ("scored", "failed", "rejected"), 240, "a large table is read"
         )
     except Broken as broken:
@@ -205,8 +218,11 @@ def upload_on_small_disk(site: Site) -> list[str]:
     return broken
 
 
-def nothing(site: Site) -> None:
-    return None
+def read_clock(site: Site) -> list[str]:
+    """Nothing more goes wrong: the clock is ahead from the start."""
+    logged = LOGGED.findall(site.stack.engine.containers[site.stack.workers[0]].said())
+    ahead = datetime.fromisoformat(f"{logged[-1]}+00:00") - datetime.now(UTC)
+    return [] if ahead > timedelta(minutes=50) else [f"the worker's clock is {ahead} ahead, not an hour"]
 
 
 FAULTS: dict[str, Fault] = {
@@ -227,7 +243,7 @@ FAULTS: dict[str, Fault] = {
     "disk-web": Fault(
         "a web server's upload folder of 1 MB, and a larger model", upload_on_small_disk, small_disk_of_web
     ),
-    "clock": Fault("one worker's clock an hour ahead", nothing, clock_ahead),
+    "clock": Fault("one worker's clock an hour ahead", read_clock, clock_ahead),
     "deploy": Fault("warm stop of a worker and a web server, then new ones", deploy),
 }
 SHORT = ("worker", "redis", "postgres")
