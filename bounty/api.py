@@ -61,6 +61,7 @@ STATUSES = {
     "bounty_opened": status.HTTP_409_CONFLICT,
     "not_prepared": status.HTTP_409_CONFLICT,
     "not_mergeable": status.HTTP_409_CONFLICT,
+    "not_bundled": status.HTTP_409_CONFLICT,
     "not_final": status.HTTP_404_NOT_FOUND,
     "fixes_not_taken": status.HTTP_409_CONFLICT,
     "idempotency_key_reused": status.HTTP_409_CONFLICT,
@@ -107,7 +108,8 @@ class BountyViewSet(AlikeCalls, BundleCalls, IntakeErrors, RepairedCalls, viewse
     lookup_value_regex = "[-a-zA-Z0-9_]+"
 
     def get_queryset(self):
-        return Bounty.objects.visible_to(self.request.user)
+        found = Bounty.objects.visible_to(self.request.user)
+        return found.for_lists() if self.action == "list" else found
 
     def get_serializer_class(self):
         return BountyRowSerializer if self.action == "list" else BountySerializer

@@ -1,26 +1,84 @@
-"""The repaired model as files for its organiser to take away."""
+"""The repaired model as files for its organiser to take away, made on disk.
 
+Models of strangers are put together by a program of its own with limits: whatever they do to it, the site
+goes on and the organiser reads a sentence.
+"""
+
+import errno
+import logging
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+from django.core.files import File
 from django.core.files.storage import default_storage
+from django.db.models.fields.files import FieldFile
 
-from fairness.bundle import Bundle, Fix, Part, Task
+from fairness.bundle import Bundle, BundleError, Fix, NotMergeable, Part, Task, check_mergeable
 from fairness.bundle_file import write_bundle
-from fairness.onnx_merge import NotMergeable, merge_onnx
 from fairness.pointer_list import Node
 
 from .models import Bounty, Submission
 from .parts import schema_of
-from .payloads import group_payload, predictor_payload
 from .repaired import fixes_in, live_of
 
-__all__ = ["NOT_REPAIRED", "ONNX", "ZIP", "NotMergeable", "bundle_of", "onnx_file", "zip_file"]
+logger = logging.getLogger(__name__)
 
 ZIP, ONNX = "application/zip", "application/octet-stream"
+MERGE_SECONDS, MERGE_MEMORY_MB = 60, 1024
+SAID_BYTES = 4000
+BAD_INPUT = 2  # how `python -m fairness` ends after a sentence
 NOT_REPAIRED = "This bounty takes finds only, so its model is not repaired."
+NO_ROOM = "The file does not fit on this server's disk. The operator can write it: manage.py export_bundle."
+TOO_SLOW = (
+    "Putting the parts together took longer than {seconds} s. Take the bundle, and merge it on a machine of "
+    "your own: python -m fairness merge."
+)
+ENDED = (
+    "The parts could not be put together: one of them ended the program, or needed more than {memory} MB. "
+    "Take the bundle instead."
+)
+# A web process merges one model at a time.
+merging = threading.Lock()
 
 
-def zip_file(bounty: Bounty) -> bytes:
-    return write_bundle(bundle_of(bounty))
+class NotWritten(Exception):
+    """The file cannot be made: the message says why."""
 
+
+class StoredPart(Part):
+    """A model that stays in storage until it is asked for."""
+
+    def __init__(self, format: str, file: FieldFile | File) -> None:  # noqa: A002
+        object.__setattr__(self, "format", format)
+        object.__setattr__(self, "file", file)
+
+    @property
+    def data(self) -> bytes:
+        with self.file.open() as file:
+            return file.read()
+
+
+def zip_file(bounty: Bounty) -> IO[bytes]:
+    """Raises NotWritten."""
+    with new_folder() as folder:
+        return zip_in(folder, bounty).open("rb")
+
+
+def onnx_file(bounty: Bounty) -> IO[bytes]:
+    """Raises NotWritten."""
+    with new_folder() as folder, merging:
+        zip_in(folder, bounty, to_merge=True)
+        merge(folder)
+        return (folder / "repaired.onnx").open("rb")
 
 
 @contextmanager
@@ -29,7 +87,7 @@ def new_folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         try:
             yield Path(name)
-        except BundleError as error:
+        except (BundleError, NotMergeable) as error:
             raise NotWritten(str(error)) from error
         except OSError as error:
             if error.errno != errno.ENOSPC:
@@ -37,10 +95,12 @@ def new_folder() -> Iterator[Path]:
             raise NotWritten(NO_ROOM) from error
 
 
-def zip_in(folder: Path, bounty: Bounty) -> Path:
-    path = folder / "bundle.zip"
+def zip_in(folder: Path, bounty: Bounty, *, to_merge: bool = False) -> Path:
+    bundle, path = bundle_of(bounty), folder / "bundle.zip"
+    if to_merge:
+        check_mergeable(bundle)
     with path.open("wb") as file:
-        write_bundle(bundle_of(bounty), file)
+        write_bundle(bundle, file)
     return path
 
 
@@ -114,16 +174,16 @@ def base_model(bounty: Bounty) -> Part | None:
     """The organiser's own model, where it was uploaded."""
     if "path" not in bounty.base_model:
         return None
-    with default_storage.open(bounty.base_model["path"]) as file:
-        return Part("onnx", file.read())
+    return StoredPart("onnx", default_storage.open(bounty.base_model["path"]))
 
 
 def fix_of(number: int, fix: Submission) -> Fix:
-    group, predictor = group_payload(fix), predictor_payload(fix)
-    return Fix(
-        number=number,
-        team=fix.team.name,
-        submission=fix.pk,
-        group=Part(group.format, group.data),
-        predictor=Part(predictor.format, predictor.data),
-    )
+    group = written(fix.group_format, fix.group_rule) or StoredPart(fix.group_format, fix.group_file)
+    text = fix.predictor_value if fix.predictor_format == "constant" else fix.predictor_rule
+    predictor = written(fix.predictor_format, text) or StoredPart(fix.predictor_format, fix.predictor_file)
+    return Fix(number=number, team=fix.team.name, submission=fix.pk, group=group, predictor=predictor)
+
+
+def written(format: str, text: str) -> Part | None:  # noqa: A002
+    """A part that is a text and no file."""
+    return Part(format, text.encode()) if format in ("rule", "constant") else None

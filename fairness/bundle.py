@@ -16,11 +16,16 @@ PREDICTOR_FORMATS = ("rule", "constant", "onnx", "skops", "python")
 # Formats that are code or make objects of any kind: nothing but trust or a sandbox holds what they do.
 CODE_FORMATS = {"skops": "a scikit-learn model (skops)", "python": "a Python function"}
 BASE = "The base model"
+ANSWERED_BY = "answered_by"  # the second output of a bundle's ONNX file
 LOSSES = {"label": ("zero_one",), "number": ("squared", "absolute"), "probability": ("log",)}
 
 
 class BundleError(ValueError):
     """A bundle that cannot be used: the message says why."""
+
+
+class NotMergeable(ValueError):
+    """The bundle cannot be one ONNX file: the message names the part and says why."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +114,18 @@ def check_bundle(bundle: Bundle) -> None:
         raise BundleError("The base model is an ONNX model, or a column of predictions.")
     _check_fixes(bundle.fixes, bundle.task)
     _check_nodes(bundle.nodes, len(bundle.fixes))
+
+
+def check_mergeable(bundle: Bundle) -> None:
+    """Raises NotMergeable where the formats of the parts already say that they do not fit in one file."""
+    if bundle.base is None:
+        raise NotMergeable("The base model is not in the bundle, which takes its predictions from a column.")
+    for name, part in parts(bundle):
+        if part.format in CODE_FORMATS:
+            raise NotMergeable(f"{name} is {CODE_FORMATS[part.format]}, which ONNX cannot hold.")
+    for column in bundle.schema:
+        if column.name in (bundle.task.kind, ANSWERED_BY):
+            raise NotMergeable(f"A column is called {shown(column.name)}, as an answer of the file would be.")
 
 
 def _check_task(task: Task) -> None:

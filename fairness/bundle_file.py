@@ -4,7 +4,6 @@ docs/bundle.md says what each field holds.
 """
 
 import hashlib
-import io
 import json
 import zipfile
 import zlib
@@ -49,16 +48,47 @@ FIELDS: dict[str, Any] = {
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError, KeyError)
 
 
-def write_bundle(bundle: Bundle) -> bytes:
-    """The bundle as the bytes of a zip file; equal bundles give equal bytes.
+def write_bundle(bundle: Bundle, file: IO[bytes], *, max_unpacked: int = MAX_UNPACKED) -> None:
+    """Write the bundle as a zip file, one model after the other; equal bundles give equal bytes.
 
-    Raises BundleError where its parts do not fit together, ValueError for a number in `errors` that is not
-    finite.
+    Raises BundleError where its parts do not fit together or are more than `read_bundle` takes, ValueError
+    for a number in `errors` that is not finite.
     """
     check_bundle(bundle)
-    files: dict[str, bytes] = {}
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        store = _Store(archive, max_unpacked)
+        text = json.dumps(_described(bundle, store), indent=1, ensure_ascii=False, allow_nan=False).encode()
+        if len(text) > MAX_MANIFEST:
+            raise BundleError(f"The bundle's {MANIFEST} would have more than {MAX_MANIFEST >> 20} MB.")
+        store.add(MANIFEST, text)
+
+
+class _Store:
+    """The archive that is being written, and how much has gone into it."""
+
+    def __init__(self, archive: zipfile.ZipFile, max_unpacked: int) -> None:
+        self.archive, self.left, self.most = archive, max_unpacked, max_unpacked
+
+    def part(self, stem: str, part: Part) -> dict[str, str]:
+        name, data = f"{stem}.{EXTENSIONS[part.format]}", part.data
+        self.add(name, data)
+        return {"format": part.format, "file": name, "sha256": hashlib.sha256(data).hexdigest()}
+
+    def add(self, name: str, data: bytes) -> None:
+        self.left -= len(data)
+        if self.left < 0:
+            raise BundleError(
+                f"The models have more than {self.most / 2**20:,.0f} MB together; a bundle may not hold more."
+            )
+        entry = zipfile.ZipInfo(name, FIRST_DAY)
+        entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
+        self.archive.writestr(entry, data)
+
+
+def _described(bundle: Bundle, store: _Store) -> dict[str, Any]:
+    """The manifest, once the models that it names are stored."""
     task = bundle.task
-    manifest = {
+    return {
         "format": FORMAT,
         "version": VERSION,
         "bounty": bundle.bounty,
@@ -69,32 +99,20 @@ def write_bundle(bundle: Bundle) -> bytes:
         "task": vars(task) | {"labels": list(task.labels)},
         "base": {"format": "column", "column": task.prediction_column}
         if bundle.base is None
-        else _store(files, "base", bundle.base),
+        else store.part("base", bundle.base),
         "fixes": [
             {
                 "number": fix.number,
                 "team": fix.team,
                 "submission": fix.submission,
-                "group": _store(files, f"parts/{fix.number:03}-group", fix.group),
-                "predictor": _store(files, f"parts/{fix.number:03}-predictor", fix.predictor),
+                "group": store.part(f"parts/{fix.number:03}-group", fix.group),
+                "predictor": store.part(f"parts/{fix.number:03}-predictor", fix.predictor),
             }
             for fix in bundle.fixes
         ],
         "nodes": [vars(node) for node in bundle.nodes],
         "errors": bundle.errors,
     }
-    text = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in {MANIFEST: text.encode(), **files}.items():
-            entry = zipfile.ZipInfo(name, FIRST_DAY)
-            entry.compress_type, entry.create_system, entry.external_attr = (
-                zipfile.ZIP_DEFLATED,
-                3,
-                0o644 << 16,
-            )
-            archive.writestr(entry, data)
-    return buffer.getvalue()
 
 
 def read_bundle(file: Path | str | IO[bytes], *, max_unpacked: int = MAX_UNPACKED) -> Bundle:
@@ -125,12 +143,6 @@ def read_bundle(file: Path | str | IO[bytes], *, max_unpacked: int = MAX_UNPACKE
     bundle = _bundle(manifest, contents)
     check_bundle(bundle)
     return bundle
-
-
-def _store(files: dict[str, bytes], stem: str, part: Part) -> dict[str, str]:
-    name = f"{stem}.{EXTENSIONS[part.format]}"
-    files[name] = part.data
-    return {"format": part.format, "file": name, "sha256": hashlib.sha256(part.data).hexdigest()}
 
 
 def _manifest(archive: zipfile.ZipFile) -> dict[str, Any]:

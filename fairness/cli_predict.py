@@ -10,6 +10,7 @@ from fairness.bundle import Bundle, BundleError
 from fairness.bundle_file import read_bundle
 from fairness.bundle_predict import Predicted, predict
 from fairness.columns import shown
+from fairness.limits import limit
 from fairness.losses import LOSSES
 from fairness.onnx_compare import check_merged
 from fairness.onnx_merge import merge_onnx
@@ -46,6 +47,8 @@ def add_merge(parser: argparse.ArgumentParser) -> None:
     _add_bundle(parser)
     parser.add_argument("out", type=Path, metavar="FILE.onnx", help="the file to write")
     parser.add_argument("--rows", type=Path, help="write it only if it answers these rows as the bundle does")
+    parser.add_argument("--seconds", type=int, help="end after so many seconds of processor time")
+    parser.add_argument("--memory-mb", type=int, help="take at most so much memory to do it")
     parser.set_defaults(run=_merge)
 
 
@@ -76,7 +79,11 @@ def _predict(options: argparse.Namespace) -> None:
 
 def _merge(options: argparse.Namespace) -> None:
     bundle = read_bundle(options.bundle)
-    merged = merge_onnx(bundle)
+    limit(options.seconds, options.memory_mb)
+    try:
+        merged = merge_onnx(bundle)
+    except MemoryError as error:
+        raise BundleError("Putting the parts together takes more memory than is given.") from error
     if options.rows is not None:
         check_merged(merged, bundle, read_rows(bundle, options.rows))
     options.out.write_bytes(merged)

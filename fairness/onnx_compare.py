@@ -6,10 +6,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fairness.bundle import Bundle
+from fairness.bundle import Bundle, NotMergeable
 from fairness.bundle_models import columns_of
 from fairness.bundle_predict import features_of, predict
-from fairness.onnx_merge import NotMergeable
 from fairness.onnx_session import start_session
 
 

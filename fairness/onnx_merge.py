@@ -17,17 +17,24 @@ from dataclasses import dataclass
 import numpy as np
 from onnx import ModelProto, ValueInfoProto, checker, helper
 
-from fairness.bundle import BASE, CODE_FORMATS, Bundle, Fix, check_bundle, part_name, parts
+from fairness.bundle import (
+    ANSWERED_BY,
+    BASE,
+    Bundle,
+    Fix,
+    NotMergeable,
+    check_bundle,
+    check_mergeable,
+    part_name,
+    parts,
+)
 from fairness.bundle_answers import constant
-from fairness.columns import shown
 from fairness.onnx_answers import answers_of, group_of
 from fairness.onnx_check import DEFAULT
 from fairness.onnx_graph import DOUBLE, INT64, STRING, Graph, rows_of
 from fairness.onnx_inputs import Feed
 from fairness.onnx_parts import OLDEST, convert, embed, feeds_of, read_part, versions_needed
 from fairness.onnx_rules import add_rule
-
-ANSWERED_BY = "answered_by"
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,6 @@ class Model:
     output: ValueInfoProto
 
 
-class NotMergeable(ValueError):
-    """The bundle cannot be one ONNX file: the message names the part and says why."""
-
-
 def merge_onnx(bundle: Bundle) -> bytes:
     """The bundle as one ONNX file that answers every row as the bundle does.
 
@@ -52,7 +55,7 @@ def merge_onnx(bundle: Bundle) -> bytes:
     fit together with the others.
     """
     check_bundle(bundle)
-    _check_parts(bundle)
+    check_mergeable(bundle)
     models, versions = _read_models(bundle)
     graph = _Merger(bundle, models).merge()
     opsets = [helper.make_opsetid(domain, version) for domain, version in versions.items()]
@@ -73,17 +76,6 @@ def merge_onnx(bundle: Bundle) -> bytes:
     except checker.ValidationError as error:
         raise NotMergeable(f"The parts do not make one valid ONNX file: {error}") from error
     return bytes(model.SerializeToString())
-
-
-def _check_parts(bundle: Bundle) -> None:
-    if bundle.base is None:
-        raise NotMergeable("The base model is not in the bundle, which takes its predictions from a column.")
-    for name, part in parts(bundle):
-        if part.format in CODE_FORMATS:
-            raise NotMergeable(f"{name} is {CODE_FORMATS[part.format]}, which ONNX cannot hold.")
-    for column in bundle.schema:
-        if column.name in (bundle.task.kind, ANSWERED_BY):
-            raise NotMergeable(f"A column is called {shown(column.name)}, as an answer of the file would be.")
 
 
 def _read_models(bundle: Bundle) -> tuple[dict[str, Model], dict[str, int]]:

@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.forms import BaseForm
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import path
 from django.views.decorators.http import require_POST
@@ -225,13 +225,13 @@ def download(request: HttpRequest, slug: str, ending: str) -> HttpResponse:
     if ending not in ("zip", "onnx") or bounty.opened_at is None or not bounty.accepts_fixes:
         raise Http404
     try:
-        data = bundle.zip_file(bounty) if ending == "zip" else bundle.onnx_file(bounty)
-    except bundle.NotMergeable as error:
+        file = bundle.zip_file(bounty) if ending == "zip" else bundle.onnx_file(bounty)
+    except bundle.NotWritten as error:
         messages.error(request, str(error))
         return redirect("bounty:manage", bounty.slug)
-    response = HttpResponse(data, bundle.ZIP if ending == "zip" else bundle.ONNX)
-    response["Content-Disposition"] = f'attachment; filename="{bounty.slug}-repaired.{ending}"'
-    return response
+    content_type = bundle.ZIP if ending == "zip" else bundle.ONNX
+    name = f"{bounty.slug}-repaired.{ending}"
+    return FileResponse(file, as_attachment=True, filename=name, content_type=content_type)
 
 
 urlpatterns = [

@@ -1,7 +1,11 @@
 """The repaired model leaves the platform, for its organisers alone, and answers as the site does."""
 
+import errno
 import io
+import re
 import zipfile
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -13,9 +17,10 @@ from django.core.management import CommandError, call_command
 from django.urls import reverse
 from onnx import TensorProto, helper
 
-from bounty import drafts, parts
+from bounty import bundle, drafts, parts
 from bounty.entry import Predictor
 from bounty.verdicts import Referee, accepted_of
+from fairness.bundle_file import write_bundle
 from fairness.cli import main
 from tests.bounty.fixes import open_repairable, repairable_table, send_fix
 from tests.conftest import as_upload, draft
@@ -94,7 +99,8 @@ def test_the_bundle_answers_every_row_as_the_site_does(cast, client, bounty, tmp
     client.force_login(cast.owner)
     answer = client.get(CALLS[0])
     assert answer.status_code == 200
-    (tmp_path / "repaired.zip").write_bytes(answer.content)
+    content = answer.getvalue()
+    (tmp_path / "repaired.zip").write_bytes(content)
     rows, expected = half_with_predictions(bounty)
     rows.to_csv(tmp_path / "rows.csv", index=False)
     out = tmp_path / "out.csv"
@@ -104,8 +110,8 @@ def test_the_bundle_answers_every_row_as_the_site_does(cast, client, bounty, tmp
     predicted = pd.read_csv(out)
     assert predicted["prediction"].tolist() == expected.tolist()
     assert set(predicted["answered_by"].astype(str)) == {"base", "1", "2"}
-    assert client.get(CALLS[0]).content == answer.content, "the same each time"
-    names = zipfile.ZipFile(io.BytesIO(answer.content)).namelist()
+    assert client.get(CALLS[0]).getvalue() == content, "the same each time"
+    names = zipfile.ZipFile(io.BytesIO(content)).namelist()
     assert "manifest.json" in names
 
 
@@ -120,7 +126,7 @@ def test_without_the_base_model_there_is_no_single_file(cast, client, bounty):
 
 def test_the_single_file_answers_every_row_as_the_site_does(cast, client, with_model):
     client.force_login(cast.owner)
-    data = client.get(CALLS[1]).content
+    data = client.get(CALLS[1]).getvalue()
     session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
     rows, expected = half_with_predictions(with_model)
     feed = {
@@ -167,3 +173,80 @@ def test_the_organisers_page_offers_it(cast, client, bounty):
     page = client.get(reverse("bounty:manage", args=["repairs"])).content.decode()
     assert PAGES[0] in page
     assert PAGES[1] not in page
+
+
+def refused(client, place: int) -> list[str]:
+    """What call and page say, which is the same."""
+    answer, page = client.get(CALLS[place]), client.get(PAGES[place], follow=True)
+    assert answer.status_code == 409 and page.status_code == 200
+    said = [str(message) for message in page.context["messages"]]
+    assert said == [answer.json()["detail"]]
+    return [answer.json()["code"], *said]
+
+
+def test_more_than_a_bundle_may_hold_is_a_sentence(cast, client, bounty, monkeypatch):
+    monkeypatch.setattr(bundle, "write_bundle", partial(write_bundle, max_unpacked=60))
+    client.force_login(cast.owner)
+    code, said = refused(client, 0)
+    assert code == "not_bundled" and "a bundle may not hold more" in said
+    assert refused(client, 1)[0] == "not_mergeable"
+    with pytest.raises(CommandError, match="a bundle may not hold more"):
+        call_command("export_bundle", "repairs", "--to", "repaired.zip")
+    assert not Path("repaired.zip").exists()
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "says"),
+    [("MERGE_SECONDS", 0, "took longer than 0 s"), ("MERGE_MEMORY_MB", 0, "memory|needed more than 0 MB")],
+)
+def test_too_much_work_is_a_sentence(cast, client, with_model, monkeypatch, limit, value, says):
+    monkeypatch.setattr(bundle, limit, value)
+    client.force_login(cast.owner)
+    code, said = refused(client, 1)
+    assert code == "not_mergeable" and re.search(says, said)
+
+
+@pytest.fixture
+def program(tmp_path, monkeypatch):
+    """Another program in the place of Python."""
+
+    def take(script: str) -> None:
+        path = tmp_path / "program"
+        path.write_text(f"#!/bin/sh\n{script}\n")
+        path.chmod(0o700)
+        monkeypatch.setattr(bundle.sys, "executable", str(path))
+
+    return take
+
+
+@pytest.mark.parametrize("script", ["kill -SEGV $$", "echo Traceback >&2; exit 1", "kill -ABRT $$"])
+def test_a_program_that_breaks_is_a_sentence(cast, client, with_model, program, script):
+    program(script)
+    client.force_login(cast.owner)
+    code, said = refused(client, 1)
+    assert code == "not_mergeable" and "could not be put together" in said and "Traceback" not in said
+
+
+def test_a_program_that_hangs_is_ended(cast, client, with_model, program, monkeypatch):
+    program("exec sleep 600")
+    monkeypatch.setattr(bundle, "MERGE_SECONDS", 0.1)
+    client.force_login(cast.owner)
+    assert "took longer than" in refused(client, 1)[1]
+
+
+def test_the_program_knows_nothing_of_the_site(with_model, program):
+    program("env > repaired.onnx; ls -A >> repaired.onnx")
+    with bundle.onnx_file(with_model) as file:
+        lines = file.read().decode().split()
+    assert "bundle.zip" in lines
+    known = {line.partition("=")[0] for line in lines if "=" in line} - {"PWD", "OLDPWD", "_", "SHLVL"}
+    assert known == {"PATH", "PYTHONPATH", "LANG", "OMP_NUM_THREADS", "POLARS_MAX_THREADS"}
+
+
+def test_no_room_on_the_disk_is_a_sentence(cast, client, bounty, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(bundle, "write_bundle", full)
+    client.force_login(cast.owner)
+    assert "does not fit" in refused(client, 0)[1]

@@ -2,7 +2,12 @@
 
 import io
 import json
+import os
+import subprocess
+import sys
 import zipfile
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -18,12 +23,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from fairness.bundle import Bundle, BundleError, Fix, Part, Task
+from fairness.bundle import Bundle, BundleError, Fix, NotMergeable, Part, Task, parts
 from fairness.bundle_file import read_bundle, write_bundle
 from fairness.bundle_predict import predict
 from fairness.cli import main
 from fairness.columns import Column
-from fairness.onnx_merge import NotMergeable, merge_onnx
+from fairness.onnx_merge import merge_onnx
 from fairness.pointer_list import Node
 
 SCHEMA = (Column("age", "number"), Column("home", "text"))
@@ -66,6 +71,12 @@ def bundle_of(
     fixes: tuple[Fix, ...], nodes: tuple[Node, ...], base: Part | None, task: Task = LABELS
 ) -> Bundle:
     return Bundle("lending", "Lending", "2026-01-01", "CC0", SCHEMA, task, base, fixes, nodes, {"after": 0.1})
+
+
+def written(bundle: Bundle, **limits: int) -> bytes:
+    file = io.BytesIO()
+    write_bundle(bundle, file, **limits)
+    return file.getvalue()
 
 
 def fix(number: int, group: str, predictor: Part) -> Fix:
@@ -111,9 +122,9 @@ def test_it_answers_as_a_walk_row_by_row():
 
 
 def test_the_file_gives_the_bundle_back_and_equal_ones_equal_bytes():
-    data = write_bundle(BUNDLE)
+    data = written(BUNDLE)
     assert read_bundle(io.BytesIO(data)) == BUNDLE
-    assert write_bundle(read_bundle(io.BytesIO(data))) == data
+    assert written(read_bundle(io.BytesIO(data))) == data
 
 
 def changed(data: bytes, **files: bytes | None) -> io.BytesIO:
@@ -131,7 +142,7 @@ def changed(data: bytes, **files: bytes | None) -> io.BytesIO:
 
 
 def manifest(**values) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(write_bundle(BUNDLE))) as archive:
+    with zipfile.ZipFile(io.BytesIO(written(BUNDLE))) as archive:
         return json.dumps(json.loads(archive.read("manifest.json")) | values).encode()
 
 
@@ -154,14 +165,14 @@ def manifest(**values) -> bytes:
 )
 def test_a_file_that_was_changed_is_refused(files, says):
     with pytest.raises(BundleError, match=says):
-        read_bundle(changed(write_bundle(BUNDLE), **files))
+        read_bundle(changed(written(BUNDLE), **files))
 
 
 def test_what_is_no_bundle_or_too_large_is_refused():
     with pytest.raises(BundleError, match="no bundle"):
         read_bundle(io.BytesIO(b"not a zip"))
     with pytest.raises(BundleError, match="unpacks to more"):
-        read_bundle(io.BytesIO(write_bundle(BUNDLE)), max_unpacked=100)
+        read_bundle(io.BytesIO(written(BUNDLE)), max_unpacked=100)
 
 
 CODE = (
@@ -251,7 +262,7 @@ def test_it_says_why_there_is_no_single_file(fixes, base, says):
 
 
 def test_the_commands(tmp_path, capsys):
-    (tmp_path / "model.zip").write_bytes(write_bundle(BUNDLE))
+    (tmp_path / "model.zip").write_bytes(written(BUNDLE))
     rows = rows_of()
     expected = predict(BUNDLE, rows)
     rows.with_columns(label=pl.Series(expected.repaired.tolist())).write_csv(tmp_path / "rows.csv")
@@ -266,3 +277,27 @@ def test_the_commands(tmp_path, capsys):
     rows.drop("home").with_columns(x=1).write_csv(table)
     assert main(["predict", model, table]) == 2
     assert "home" in capsys.readouterr().err
+
+
+def test_no_bundle_is_written_that_nothing_reads():
+    whole = sum(len(part.data) for _, part in parts(BUNDLE))
+    with pytest.raises(BundleError, match="a bundle may not hold more"):
+        written(BUNDLE, max_unpacked=whole)
+    manifest = len(zipfile.ZipFile(io.BytesIO(written(BUNDLE))).read("manifest.json"))
+    data = written(BUNDLE, max_unpacked=whole + manifest)
+    assert read_bundle(io.BytesIO(data), max_unpacked=whole + manifest) == BUNDLE
+    with pytest.raises(BundleError):
+        written(BUNDLE, max_unpacked=whole + manifest - 1)
+
+
+@pytest.mark.parametrize("limits", [["--seconds=0"], ["--memory-mb=0"]])
+def test_merging_within_limits(tmp_path, limits):
+    """In a process of its own, which they would hold for good."""
+    (tmp_path / "model.zip").write_bytes(written(BUNDLE))
+    command = [sys.executable, "-m", "fairness", "merge", "model.zip", "model.onnx"]
+    environment = {"PYTHONPATH": str(Path.cwd()), "PATH": os.defpath}
+    run = partial(subprocess.run, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert run([*command, *limits]).returncode != 0
+    assert not (tmp_path / "model.onnx").exists()
+    ended = run([*command, "--seconds=60", "--memory-mb=1024"])
+    assert (ended.returncode, (tmp_path / "model.onnx").exists()) == (0, True), ended.stderr

@@ -11,11 +11,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fairness.bundle import Bundle, BundleError, Fix, Part, Task
+from fairness.bundle import Bundle, BundleError, Fix, NotMergeable, Part, Task
 from fairness.bundle_predict import predict
 from fairness.columns import Column
 from fairness.onnx_compare import run_merged
-from fairness.onnx_merge import NotMergeable, merge_onnx
+from fairness.onnx_merge import merge_onnx
 from fairness.pointer_list import Node
 
 MIXED = (Column("age", "number"), Column("home", "text"))

@@ -1,5 +1,6 @@
 """Write the repaired model of a bounty to a file."""
 
+import shutil
 from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
@@ -25,13 +26,17 @@ class Command(BaseCommand):
         if to.suffix not in writers:
             raise CommandError("Name a file that ends in .zip or .onnx.")
         try:
-            data = writers[to.suffix](found)
             with to.open("xb") as file:
-                file.write(data)
-        except bundle.NotMergeable as error:
+                try:
+                    with writers[to.suffix](found) as made:
+                        shutil.copyfileobj(made, file)
+                except bundle.NotWritten:
+                    to.unlink()
+                    raise
+        except bundle.NotWritten as error:
             raise CommandError(str(error)) from error
         except FileExistsError as error:
             raise CommandError(f"{to} exists already. Name a new file.") from error
         except OSError as error:
             raise CommandError(f"{to} cannot be written: {error.strerror}.") from error
-        self.stdout.write(f"Written to {to}, {len(data):,} bytes.")
+        self.stdout.write(f"Written to {to}, {to.stat().st_size:,} bytes.")
