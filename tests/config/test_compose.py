@@ -15,6 +15,7 @@ import yaml
 
 from config.services import web as embedded_web
 from config.services import worker as embedded_worker
+from tests.system.stack import Stack
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -236,6 +237,43 @@ def test_worker_and_beat_run_as_the_embedded_one_does():
     assert without(ours, "--concurrency") == without(embedded, "--concurrency")
     assert SERVICES["beat"]["command"][:4] == ["celery", "--quiet", "--app=config", "beat"]
     assert "deploy" not in SERVICES["beat"]  # one is enough, and more would be too many
+
+
+@pytest.fixture
+def stack(tmp_path):
+    """The production stack of the system tests, before anything of it runs."""
+    stack = Stack(tmp_path, 1, 1)
+    stack.keys = {"web": ("web", "secret"), "worker": ("worker", "secret")}
+    stack.add_beat()
+    stack.add_web("web1")
+    stack.add_worker("worker1")
+    yield stack.engine.containers
+    stack.close()
+
+
+# Where a process is and what it is called, and what Celery prints at its start.
+PLACES = ("--bind", "--hostname", "--schedule", "--concurrency", "--quiet", "--loglevel")
+# No proxy, no TLS, no mail and no Sentry are there, and every secret key is the first.
+NOT_IN_THE_STACK = {
+    "BEHIND_PROXY",
+    "NUM_PROXIES",
+    "EMAIL_HOST_PASSWORD",
+    "SENTRY_DSN",
+    "SECRET_KEY_FALLBACKS",
+}
+NOT_IN_THE_STACK |= {"METRICS_TOKEN", "LOG_FORMAT"}
+
+
+@pytest.mark.parametrize(("name", "container"), [("web", "web1"), ("worker", "worker1"), ("beat", "beat")])
+def test_the_system_tests_run_the_same_commands_with_the_same_environment(stack, name, container):
+    ours, theirs = SERVICES[name], stack[container]
+    commands = options_of(ours["command"][1:]), options_of(list(theirs.argv)[3:])
+    assert without(commands[0], *PLACES) == without(commands[1], *PLACES)
+    asked, given = (
+        {key.removesuffix("_FILE") for key in environ} for environ in (ours["environment"], theirs.environ)
+    )
+    assert asked - given <= NOT_IN_THE_STACK
+    assert theirs.environ["DEBUG"] == ours["environment"]["DEBUG"]
 
 
 def test_the_image_is_built_without_compilers_and_holds_none():

@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from ...storage import Bucket
 
-PUT = ["s3:PutObject"]
+# Large files go up in parts: who may send them may also call it off.
+PUT = ["s3:PutObject", "s3:AbortMultipartUpload"]
 ALL = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
 NO_BUCKETS = "Files lie in folders here: set S3_BUCKET and S3_HIDDEN_BUCKET."
 
