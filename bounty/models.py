@@ -63,10 +63,14 @@ class BountyQuerySet(models.QuerySet):
             return self
         return self.filter(organisers=user.pk) if user.pk else self.none()
 
+    def for_lists(self) -> "BountyQuerySet":
+        """Without the long fields: what the close found may have megabytes."""
+        return self.defer("final", "description")
+
     def with_counts(self) -> "BountyQuerySet":
         """Teams and accepted finds of each, as lists show them."""
         # Counted apart: joined, every team would meet every submission.
-        return self.annotate(
+        return self.for_lists().annotate(
             n_teams=count_of(Team.objects.filter(bounty=OuterRef("pk"))),
             n_accepted=count_of(Submission.objects.filter(bounty=OuterRef("pk"), accepted=True)),
         )

@@ -42,7 +42,9 @@ def home(request: HttpRequest) -> HttpResponse:
     context = {
         "bounties": bounties,
         "look": next(filter(None, map(look_at, bounties)), None),
-        "finds": finds.select_related("team", "bounty").order_by("-finished")[:HOME_FINDS],
+        "finds": finds.select_related("team", "bounty")
+        .only("finished", "team__name", "bounty__slug", "bounty__title")
+        .order_by("-finished")[:HOME_FINDS],
         "audits": audits,
     }
     return render(request, "home.html", context)

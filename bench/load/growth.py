@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from .fill import Size
 
 TIMES, WARM = 15, 4  # two web processes are to be warm
-AT_ONCE, EACH = 4, 50
+AT_ONCE, EACH = 2, 100
 LEADERBOARD = "bounties/{slug}/leaderboard/"
 # Of whom a page is asked, and its address.
 PAGES = (

@@ -49,7 +49,7 @@ def bounty_list(request: HttpRequest) -> HttpResponse:
     mine = Bounty.objects.none()
     if request.user.is_authenticated:
         drafts = Bounty.objects.filter(organisers=request.user, opened_at__isnull=True)
-        mine = drafts[:BOUNTIES_ON_A_PAGE]
+        mine = drafts.for_lists()[:BOUNTIES_ON_A_PAGE]
     over = ExpressionWrapper(
         Q(closed_at__isnull=False) | Q(closes_at__isnull=False, closes_at__lte=Now()), BooleanField()
     )
