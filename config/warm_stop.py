@@ -13,7 +13,8 @@ from contextlib import suppress
 from billiard import active_children
 from celery.signals import worker_process_init, worker_shutting_down
 
-PATIENCE_SECONDS = 20.0
+# Within the ten seconds that Docker gives, where nothing else is said.
+PATIENCE_SECONDS = 8.0
 
 
 @worker_process_init.connect
