@@ -15,7 +15,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
-from common.intake import FILE_EMPTY, FILE_TOO_BIG, IntakeError, db_now
+from common.intake import FILE_EMPTY, FILE_TOO_BIG, IntakeError, db_now, refuse_hidden
 from common.jobs import UNFINISHED, Status
 from fairness.columns import TableError, shown
 from fairness.look import look
@@ -26,6 +26,7 @@ from .models import ROLES_MISSING, Audit, Visibility
 UNFINISHED_PER_USER = 3
 DRAFTS_PER_USER = 20
 DETAILS = ("title", "description", "system", "series", "release")
+OF_ONE_LINE = ("title", "release")
 OF_A_FILE = ("file", "file_name", "file_bytes", "file_sha256", "look")
 OF_A_RESULT = ("result", "card", "cells", "cells_sha256", "rows", "rows_sha256", "result_bytes")
 OF_A_RUN = (
@@ -74,6 +75,7 @@ def create_audit(
     The same idempotency key again gives the first one back. details: title, and others of DETAILS. Raises
     ValidationError for details that no audit may have, by field.
     """
+    refuse_hidden(details, OF_ONE_LINE)
     audit = Audit(
         owner=user, kind=rules.kind_of(kind).key, visibility=checked_visibility(visibility), **details
     )
@@ -213,6 +215,7 @@ def set_details(audit: Audit, **details: str) -> Audit:
     details: of DETAILS, and visibility. Raises ValidationError by field.
     """
     checked_visibility(details.get("visibility", audit.visibility))
+    refuse_hidden(details, OF_ONE_LINE)
     with transaction.atomic():
         audit = locked(audit)
         for name, value in details.items():

@@ -5,7 +5,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from common.jobs import Status
-from common.rest import NOT_A_CHOICE, ErrorSerializer, PageQuery, Strict, choice
+from common.rest import ErrorSerializer, OneOf, PageQuery, Strict, choice
 from fairness.disaggregate import AGGREGATIONS, VERSUS
 from fairness.kinds import KINDS
 from fairness.normalise import NORMALISERS
@@ -44,12 +44,11 @@ class Json(serializers.JSONField):
         return value
 
 
-class KindField(serializers.ChoiceField):
+class KindField(OneOf):
     """One of the kinds there are whenever it is asked."""
 
     def __init__(self, **options) -> None:
-        sentence = NOT_A_CHOICE.format(input="{input}", choices=", ".join(KINDS))
-        super().__init__(list(KINDS), error_messages={"invalid_choice": sentence}, **options)
+        super().__init__(list(KINDS), **options)
 
 
 class AuditsQuery(PageQuery):

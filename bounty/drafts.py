@@ -10,7 +10,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models.functions import Now
 
-from common.intake import FILE_EMPTY, FILE_TOO_BIG, IntakeError, db_now
+from common.intake import FILE_EMPTY, FILE_TOO_BIG, IntakeError, db_now, refuse_hidden
 from fairness.tables import TableError
 
 from . import tasks
@@ -22,6 +22,7 @@ from .preview import preview as preview_of
 DRAFTS_PER_USER = 20
 RESERVED_SLUGS = {"new"}
 TEXT_SETTINGS = {"summary", "description", "licence", "source"}
+OF_ONE_LINE = ("title", "summary", "licence")
 DATA_SETTINGS = {
     "measure",
     "label_column",
@@ -66,6 +67,7 @@ def create_bounty(
 
     Raises ValidationError for values that no bounty may have, by field.
     """
+    refuse_hidden(values, OF_ONE_LINE)
     bounty = Bounty(**values)
     refuse_reserved(bounty)
     bounty.full_clean(exclude=() if has_roles(bounty) else ("label_column", "prediction_column"))
@@ -82,6 +84,7 @@ def create_bounty(
 
 def save_settings(bounty: Bounty, values: dict) -> Bounty:
     """Change a draft, or the texts of an opened bounty. What concerns the data prepares it again."""
+    refuse_hidden(values, OF_ONE_LINE)
     with transaction.atomic():
         bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
         changed = {name for name, value in values.items() if getattr(bounty, name) != value}

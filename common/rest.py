@@ -33,9 +33,19 @@ class Strict(serializers.Serializer):
         return values
 
 
-def choice(*choices: str, **options) -> serializers.ChoiceField:
-    sentence = NOT_A_CHOICE.format(input="{input}", choices=", ".join(choices))
-    return serializers.ChoiceField(choices, error_messages={"invalid_choice": sentence}, **options)
+class OneOf(serializers.ChoiceField):
+    """Says which there are, and repeats little of what was sent."""
+
+    def __init__(self, choices, **options) -> None:
+        sentence = NOT_A_CHOICE.format(input="{input}", choices=", ".join(choices))
+        super().__init__(choices, error_messages={"invalid_choice": sentence}, **options)
+
+    def fail(self, key: str, **values) -> None:
+        super().fail(key, **{name: str(value)[:SHOWN] for name, value in values.items()})
+
+
+def choice(*choices: str, **options) -> OneOf:
+    return OneOf(choices, **options)
 
 
 def read(serializer_class: type[Strict], data) -> dict:

@@ -18,6 +18,7 @@ from .api import BODY_TOO_BIG, BodyTooBig
 
 UNREADABLE = "The request could not be read: {reason}"
 NO_SUCH_CALL = "There is no such call. Paths end with a slash and are listed at /api/docs/."
+LONGEST = 1_000
 OUR_FAULT = "Something went wrong on our side. It is logged; try again in a while."
 OUTAGE = "A part of the site is away for the moment. Send the same again in a few seconds."
 RETRY_SECONDS = 5
@@ -33,8 +34,15 @@ def exception_handler(error: Exception, context: dict) -> Response | None:
         return None
     field, detail = first_detail(response.data)
     code = getattr(detail, "code", None) or getattr(error, "default_code", "error")
-    response.data = {"code": code, "detail": str(detail), "field": getattr(error, "field", field)}
+    field = getattr(error, "field", field)
+    response.data = {"code": code, "detail": fit(str(detail)), "field": field and fit(field)}
     return response
+
+
+def fit(text: str) -> str:
+    """A sentence may repeat what was sent: cut, and without what no encoding holds."""
+    text = text.encode("utf-8", "replace").decode()
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
 def first_detail(data: dict | list) -> tuple[str | None, str]:

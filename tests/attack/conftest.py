@@ -1,7 +1,7 @@
 import pytest
 from rest_framework.throttling import SimpleRateThrottle
 
-from .outcomes import table
+from .outcomes import TRIED, table
 from .world import World, build, undone
 
 
@@ -23,9 +23,16 @@ def unthrottled(monkeypatch):
     monkeypatch.setattr(SimpleRateThrottle, "allow_request", lambda *_: True)
 
 
+@pytest.fixture
+def note(request):
+    """Put what was tried and what came out into the table at the end."""
+    return lambda what, outcome: request.node.user_properties.append((TRIED, (what, outcome)))
+
+
 def pytest_terminal_summary(terminalreporter):
     """What was tried and what came out."""
-    if lines := table():
+    stats = terminalreporter.stats
+    if lines := table([*stats.get("passed", ()), *stats.get("failed", ())]):
         terminalreporter.section("tried, and what came out")
         for line in lines:
             terminalreporter.write_line(line)

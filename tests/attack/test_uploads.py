@@ -17,7 +17,6 @@ from tests.audits.conftest import run_audits
 
 from . import hostile_files
 from .hostile_files import FILE_NAMES, MODELS, RULES, TABLES, WITNESS
-from .outcomes import note
 from .world import World, undone, work
 
 REFUSED = (400, 403, 404, 409, 413, 415)
@@ -134,7 +133,7 @@ def marked(data: bytes, witness: Path) -> bytes:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_hostile_model(here: World, sandbox, witness: Path, name: str):
+def test_a_hostile_model(here: World, note, sandbox, witness: Path, name: str):
     kind, made = MODELS[name]
     with undone():
         outcome = outcome_of_model(submit(here, kind, b"model", marked(made(), witness)), sandbox)
@@ -143,7 +142,7 @@ def test_a_hostile_model(here: World, sandbox, witness: Path, name: str):
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_hostile_table_of_a_bounty(here: World, sandbox, witness: Path, name: str):
+def test_a_hostile_table_of_a_bounty(here: World, note, sandbox, witness: Path, name: str):
     with undone():
         outcome = outcome_of_table(add_table(here, b"table", marked(TABLES[name](), witness)), sandbox)
     assert not witness.exists()
@@ -151,7 +150,7 @@ def test_a_hostile_table_of_a_bounty(here: World, sandbox, witness: Path, name: 
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_hostile_table_of_an_audit(here: World, witness: Path, name: str):
+def test_a_hostile_table_of_an_audit(here: World, note, witness: Path, name: str):
     with undone():
         outcome = outcome_of_audit(audit(here, b"table", marked(TABLES[name](), witness)))
     assert not witness.exists()
@@ -164,7 +163,7 @@ def is_only_a_text(name: str) -> bool:
 
 
 @pytest.mark.parametrize("name", FILE_NAMES)
-def test_a_hostile_name_of_a_file(here: World, sandbox, name: str):
+def test_a_hostile_name_of_a_file(here: World, note, sandbox, name: str):
     file_name, table = FILE_NAMES[name], hostile_files.csv()
     with undone():
         answer = submit(here, "onnx", file_name, hostile_files.onnx_model())
@@ -189,7 +188,7 @@ def test_a_hostile_name_of_a_file(here: World, sandbox, name: str):
 
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("call", ["check", "submissions"])
-def test_a_hostile_rule(here: World, sandbox, call: str, name: str):
+def test_a_hostile_rule(here: World, note, sandbox, call: str, name: str):
     body = {"group_format": "rule", "group_rule": RULES[name]} | ({"kind": "find"} if call != "check" else {})
     with undone():
         answer = here.browser("stranger").post(

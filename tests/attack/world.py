@@ -30,6 +30,12 @@ YOUNG, OLD = "age < 30 AND home = 'rent'", "age >= 60"
 # Keys that audits could have drawn.
 KEYS = {"private": "aaaaaaaaaaaaa2", "unlisted": "bbbbbbbbbbbbb2", "public": "ccccccccccccc2"}
 FIRST_ID = 9_000_001
+# Text that wants to be more than text, wherever somebody may write one.
+EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>{{ 7*7 }}'
+MARKDOWN = (
+    f"{EVIL}\n\n[a](javascript:alert(1)) ![b](http://evil.example/x.png) <iframe src=x> <http://evil.example>"
+)
+TURNED = "\u202edenrut"
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ def add_bounties(world: World, sandbox: Sandbox) -> None:
             # After the close they are everybody's.
             plant_numbers(world, bounty)
     for role, name in (("organiser", "draft"), ("other", "elsewhere")):
-        texts = {"title": f"Title of {name}", "summary": f"summary-of-{name}"}
+        texts = {"title": f"{EVIL[:90]} {name}", "summary": f"summary-of-{name} {EVIL}"}
         world.things[name] = draft(world.people[role], slug=f"{name}-one", **texts).slug
         world.keep("the text of a draft", f"summary-of-{name}", role, "staff")
     for bounty in Bounty.objects.filter(opened_at__isnull=False):
@@ -139,7 +145,9 @@ def add_bounties(world: World, sandbox: Sandbox) -> None:
 def opened(owner: AbstractBaseUser, sandbox: Sandbox, name: str) -> Bounty:
     table = repairable_table(seed=len(name))
     table = table.with_columns(ref=pl.Series([f"{name}-row-{row:05}" for row in range(table.height)]))
-    bounty = draft(owner, slug=f"{name}-one", title=f"Title of {name}", publish_groups=False)
+    bounty = draft(owner, slug=f"{name}-one", title=f"{EVIL[:90]} {name}", publish_groups=False)
+    Bounty.objects.filter(pk=bounty.pk).update(summary=EVIL, description=MARKDOWN, licence=EVIL, source=EVIL)
+    bounty.refresh_from_db()
     drafts.upload_table(bounty, as_upload(table, "organisers-table.csv"))
     work(sandbox)
     bounty.refresh_from_db()
@@ -156,13 +164,13 @@ def work(sandbox: Sandbox) -> None:
 def send_all(world: World, bounty: Bounty, sandbox: Sandbox, role: str, rule: str, value: str) -> None:
     """A team's find, fix, model and dry run, with words of its own in every text."""
     user, word = world.people[role], f"{bounty.slug}-{role}-word"
-    group, note = Group("rule", f"{rule} AND ref <> 'rule-{word}'"), f"note-{word}"
+    group, note = Group("rule", f"{rule} AND ref <> 'rule-{word}{EVIL}'"), f"note-{word}{EVIL}{TURNED}"
     sent = {"find": intake.submit(user, bounty, group, note=note)[0]}
     predictor = Predictor("constant", value=value)
     sent["fix"] = intake.submit(user, bounty, group, predictor, note=note)[0]
     work(sandbox)
-    sent["model"] = intake.submit(user, bounty, model(bounty, f"file-{word}.onnx"))[0]
-    check = intake.check_model(user, bounty, model(bounty, f"file-{word}.onnx"))
+    sent["model"] = intake.submit(user, bounty, model(bounty, f"file-{word}{EVIL}"))[0]
+    check = intake.check_model(user, bounty, model(bounty, f"file-{word}{EVIL}"))
     work(sandbox)
     name = bounty.slug.removesuffix("-one")
     world.things[f"check-of-{role}-in-{name}"] = check.pk
@@ -170,7 +178,7 @@ def send_all(world: World, bounty: Bounty, sandbox: Sandbox, role: str, rule: st
         world.things[f"{kind}-of-{role}-in-{name}"] = submission.pk
         submission.refresh_from_db()
         assert submission.status == "scored", submission.log
-        Submission.objects.filter(pk=submission.pk).update(log=f"log-{word}")
+        Submission.objects.filter(pk=submission.pk).update(log=f"log-{word}{EVIL}")
     assert sent["find"].accepted and sent["fix"].accepted
     for what in ("rule", "note", "file"):
         world.keep(f"a team's {what}", f"{what}-{word}", role, "organiser", "staff")
@@ -216,7 +224,8 @@ def add_audits(world: World) -> None:
     for visibility, key in KEYS.items():
         phrase = f"nobody reads this {visibility} phrase"
         table = speech_table(seed=len(visibility)).with_columns(
-            pl.col("speaker").str.replace("speaker", f"{visibility}-speaker"),
+            pl.col("speaker").str.replace("speaker", f"{visibility}-speaker-{EVIL}"),
+            pl.col("accent").str.replace("Welsh", f"Welsh {EVIL}{TURNED}"),
             pl.col("sentence", "ours").str.replace("please turn the lights off in the kitchen", phrase),
         )
         data = io.BytesIO()
@@ -224,9 +233,10 @@ def add_audits(world: World) -> None:
         audit, _ = audit_intake.create_audit(
             world.people["auditor"],
             kind="speech",
-            file=SimpleUploadedFile(f"{visibility}-file.csv", data.getvalue()),
-            title=f"Title of the {visibility} audit",
-            description=f"description-of-{visibility}",
+            file=SimpleUploadedFile(f"{visibility}-file{EVIL}", data.getvalue()),
+            title=f"{EVIL} {visibility}",
+            description=f"description-of-{visibility} {MARKDOWN}",
+            release=EVIL[:60],
             system="system-one",
             series=f"series-{visibility}",
             visibility=visibility,
@@ -240,8 +250,7 @@ def add_audits(world: World) -> None:
         world.things[visibility], world.things[f"series-of-{visibility}"] = key, f"series-{visibility}"
         world.keep("a speaker", f"{visibility}-speaker-", *readers)
         world.keep("a sentence", f"reads this {visibility} phrase", *readers)
-        world.keep("the name of an audit's file", f"{visibility}-file.csv", *readers)
+        world.keep("the name of an audit's file", f"{visibility}-file", *readers)
         for file in (audit.file, audit.cells, audit.rows):
             world.keep("where a file of an audit lies", file.name, "nobody")
     world.keep("a private audit's text", "description-of-private", *readers)
-    world.keep("a private audit's title", "Title of the private audit", *readers)
