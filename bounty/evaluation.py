@@ -10,7 +10,19 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from common import jobs
-from common.jobs import LOG_CHARACTERS, UNFINISHED, Job, Status, finish, give_back, heartbeat, held, logged
+from common.context import about
+from common.jobs import (
+    LOG_CHARACTERS,
+    UNFINISHED,
+    Job,
+    Status,
+    finish,
+    give_back,
+    heartbeat,
+    held,
+    kind_of,
+    logged,
+)
 
 from . import closing, credit, house, parts, repaired
 from .models import Answers, Bounty, Check, Credit, HouseTurn, Masks, Submission, TableUpload
@@ -203,6 +215,10 @@ def settle(bounty_id: int) -> None:
         used = bounty.submissions.using_verdicts().exclude(status__in=UNFINISHED).count()
         if used >= bounty.verdict_cap:
             Bounty.objects.filter(pk=bounty_id, closed_at__isnull=True).update(closed_at=Now())
+    for submission in due:
+        # It may be another worker's than the one that ran it.
+        with about(job=kind_of(Submission), job_id=submission.pk, bounty=bounty_id):
+            logger.info("%s", Status.SCORED)
 
 
 def judge(bounty: Bounty, due: list[Submission]) -> None:

@@ -18,6 +18,8 @@ from .celery import app
 logger = logging.getLogger(__name__)
 
 WITHIN_SECONDS = 2.5
+# A connection to a machine that went away may hang for many minutes after all is well again.
+GIVEN_UP_SECONDS = 30.0
 PROBE = "readyz"
 
 
@@ -72,11 +74,15 @@ CHECKS = {
 
 
 class Asked(threading.Thread):
-    """A check on its way. One that hangs is not started a second time, however many ask."""
+    """A check on its way. One that hangs is not started a second time so soon, however many ask."""
 
     def __init__(self, name: str) -> None:
         super().__init__(daemon=True)
-        self.part, self.good = name, False
+        self.part, self.good, self.begun = name, False, time.monotonic()
+
+    @property
+    def on_its_way(self) -> bool:
+        return self.is_alive() and time.monotonic() - self.begun < GIVEN_UP_SECONDS
 
     def run(self) -> None:
         try:
@@ -94,7 +100,7 @@ asking = threading.Lock()
 
 def ask(name: str) -> Asked:
     with asking:
-        if name not in asked or not asked[name].is_alive():
+        if name not in asked or not asked[name].on_its_way:
             asked[name] = Asked(name)
             asked[name].start()
         return asked[name]

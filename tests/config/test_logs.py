@@ -204,11 +204,13 @@ def test_lines_of_a_job_name_it_and_its_bounty(cast, open_bounty, run_worker, lo
     find, _ = submit(cast.participant, open_bounty, Group("rule", "age < 30 AND home = 'rent'"))
     bad, _ = submit(cast.rival, open_bounty, Group("rule", "age < 0"))
     run_worker()
-    bad.refresh_from_db()
-    assert bad.status == "rejected"
+    for job in (find, bad):
+        job.refresh_from_db()
+    assert (find.status, bad.status) == ("scored", "rejected")
     lines = [line for line in log.lines if line.get("job") == "submission"]
     for job in (find, bad):
         own = [line for line in lines if line["job_id"] == job.pk]
         assert own and {line["bounty"] for line in own} == {open_bounty.pk}
         assert any("ended after" in line["message"] for line in own)
+        assert any(line["message"] == job.status for line in own)
     assert "home" not in log.text

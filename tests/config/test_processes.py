@@ -138,8 +138,14 @@ def test_web_processes_count_together_and_a_dead_one_takes_nothing_along(tmp_pat
         wait_for(lambda: len(web.processes()) == 2 and not web.processes() & first)
         wait_for(web.answers)
         assert web.counted() == before + 12
+        second = web.processes()
+        web.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(web.processes()) == 2 and not web.processes() & second)
+        wait_for(web.answers)
+        assert web.counted() == before + 12
         (folder,) = tmp_path.glob("faultline-metrics-*")
-        assert {path.name for path in folder.glob("counter_*")} <= {"counter_0.db", "counter_1.db"}
+        # Two, and two more that were there beside them for a moment.
+        assert {path.name for path in folder.glob("counter_*")} <= {f"counter_{n}.db" for n in range(4)}
         assert stop(web) == 0
         assert not folder.exists()
         lines = web.lines
