@@ -21,7 +21,19 @@ SUBMISSIONS, SHORT_SUBMISSIONS = 200, 40
 UNDISTURBED = "undisturbed"
 # Verdicts flow again within this time, counted from when what was away is there again.
 RECOVERY_SECONDS = 30.0
-COLUMNS = ("fault", "sent", "verdicts", "lost", "twice", "failed", "gap s", "same ranking", "seconds", "kept")
+COLUMNS = (
+    "fault",
+    "sent",
+    "verdicts",
+    "lost",
+    "twice",
+    "failed",
+    "gap s",
+    "send s",
+    "same ranking",
+    "seconds",
+    "kept",
+)
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
@@ -56,6 +68,7 @@ def row(name: str, what: str, outcome: Outcome, same: bool) -> dict:
         "judged_twice": counts.judged_twice,
         "failed": counts.failed,
         "longest_gap": round(counts.longest_gap, 1),
+        "longest_send": round(outcome.longest_send, 1),
         "ranking_equal": same,
         "seconds": round(outcome.seconds, 1),
         "lease_expiries": counts.lease_expiries,
@@ -73,6 +86,7 @@ def said(row: dict) -> list[str]:
         str(row["judged_twice"]),
         str(row["failed"]),
         f"{row['longest_gap']:.1f}",
+        f"{row['longest_send']:.1f}",
         "yes" if row["ranking_equal"] else "NO",
         f"{row['seconds']:.0f}",
         "NO" if row["broken"] else "yes",

@@ -1,8 +1,6 @@
 """What happened to every submission, kept by a trigger in PostgreSQL that the product knows nothing of."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import pairwise
 
 import psycopg
 
@@ -78,12 +76,17 @@ def judged_twice(rows: list[tuple]) -> int:
 
 
 def longest_gap(rows: list[tuple]) -> float:
-    """Seconds without an outcome, from the first submission to the last outcome."""
-    if not rows:
-        return 0.0
-    times: list[datetime] = [rows[0][4]]
-    times += [at for _, was, became, _, at in rows if became in ENDED and was not in ENDED]
-    return max((b - a).total_seconds() for a, b in pairwise(times)) if times[1:] else 0.0
+    """Seconds without an outcome while one was waited for."""
+    longest, waiting, since = 0.0, 0, None
+    for _, was, became, _, at in rows:
+        if was is None:
+            since = at if waiting == 0 else since
+            waiting += 1
+        elif became in ENDED and was not in ENDED:
+            longest = max(longest, (at - since).total_seconds())
+            since = at
+            waiting -= 1
+    return longest
 
 
 def verdicts(connection: psycopg.Connection, slug: str) -> dict[str, tuple]:

@@ -89,6 +89,7 @@ class Outcome:
     counts: history.Counts
     sent: int
     troubles: dict[str, int]
+    longest_send: float
     verdicts: dict[str, tuple]
     ranking: list
     quotas: list[tuple]
@@ -125,6 +126,7 @@ def run(site: Site, slug: str, entries: list[Entry], strike=lambda: None, second
         counts,
         len(traffic.sent),
         dict(traffic.api.troubles),
+        traffic.longest,
         verdicts,
         site.ranking(slug),
         site.quotas(slug),

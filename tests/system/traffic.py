@@ -20,7 +20,7 @@ from .entries import Entry
 MAY_WAIT = 2
 AGAIN_SECONDS = 0.3
 GIVE_UP_SECONDS = 240.0
-ANSWER_SECONDS = 60.0
+ANSWER_SECONDS = 20.0
 EVERY_SENT_TWICE = 10
 UNFINISHED = ("queued", "running")
 
