@@ -399,3 +399,17 @@ def test_the_proxy_serves_signed_links_to_the_open_bucket_alone():
     assert "S3_HIDDEN_BUCKET" not in files
     assert "log" not in files.split("{", 1)[1]
     assert set(SERVICES["proxy"]["environment"]) == {"DOMAIN", "FILES_DOMAIN", "S3_BUCKET"}
+
+
+def test_the_health_check_of_the_image_tells_who_answers(live_server, client, settings):
+    assert client.get("/healthz").status_code == 200  # the first request loads the site
+    check = [sys.executable, ROOT / "deploy/healthy.py"]
+    port = live_server.thread.port
+    assert subprocess.run([*check, str(port)], check=False).returncode == 0
+    nobody = subprocess.run([*check, "1"], capture_output=True, text=True, check=False)
+    assert nobody.returncode == 1
+    assert "port 1" in nobody.stderr
+    settings.ALLOWED_HOSTS = ["elsewhere.example"]
+    refused = subprocess.run([*check, str(port)], capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert "400" in refused.stderr

@@ -10,7 +10,7 @@ from .runs import run
 from .stack import HIDDEN, UPLOADS
 from .test_storage import client_of
 
-SUBMISSIONS = 12
+SUBMISSIONS = 8
 LEFT_OUT = {"django_session"}
 
 
