@@ -301,6 +301,7 @@ def test_the_image_has_the_version_of_the_project():
     assert f"ARG VERSION={version}\n" in DOCKERFILE
     assert SERVICES["web"]["image"] == f"${{FAULTLINE_IMAGE:-faultline}}:${{FAULTLINE_VERSION:-{version}}}"
     assert "image.version" in DOCKERFILE
+    assert f"#FAULTLINE_VERSION={version}\n" in (ROOT / ".env.example").read_text()
 
 
 def test_nothing_is_copied_into_the_image_but_what_runs():
