@@ -107,9 +107,10 @@ def ask(name: str) -> Asked:
 
 
 def what_is_down(*names: str) -> list[str]:
-    """The names of what is down, or does not answer in time."""
+    """What is down, or does not answer in time; without the database its migrations are not known."""
     threads = [ask(name) for name in names or CHECKS]
     deadline = time.monotonic() + WITHIN_SECONDS
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    return [thread.part for thread in threads if not thread.good]
+    down = [thread.part for thread in threads if not thread.good]
+    return [name for name in down if name != "migrations" or "database" not in down]

@@ -38,9 +38,7 @@ VERDICTS, WITHIN = 200, timedelta(hours=24)
 NUMBERS_SECONDS, PARTS_SECONDS = 2.0, 10.0
 STATES = {"idle": "All works", "busy": "All works, some wait", "degraded": "Something is wrong"}
 IDLE = "Nothing waits: what is sent now is judged at once."
-BUSY = (
-    "Jobs wait for a free worker and keep their place; the page of a submission says when it may start."
-)
+BUSY = "Jobs wait for a free worker and keep their place; the page of a submission says when it may start."
 NO_WORKERS = (
     "No worker runs at the moment. What is sent is taken and keeps its place; verdicts come when one is back."
 )
@@ -71,7 +69,9 @@ class Kept:
 
 
 def read_numbers() -> dict:
-    """What the database says of queues, waiting times and workers."""
+    """What the database says of queues, waiting times and workers, where it answers in time."""
+    if health.what_is_down("database"):
+        raise DatabaseError
     waiting = {name: model.objects.filter(status=Status.QUEUED) for name, model in QUEUES.items()}
     first = [jobs.aggregate(first=Min("created"))["first"] for jobs in waiting.values()]
     oldest = min(filter(None, first), default=None)

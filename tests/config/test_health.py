@@ -58,6 +58,15 @@ def test_readyz_names_what_is_down_and_never_why(client, db, monkeypatch, name):
     assert "internal" not in answer.content.decode()
 
 
+def test_without_the_database_nothing_is_said_of_its_migrations(client, db, monkeypatch):
+    def refuse() -> None:
+        raise OSError
+
+    monkeypatch.setitem(health.CHECKS, "database", refuse)
+    monkeypatch.setitem(health.CHECKS, "migrations", refuse)
+    assert client.get("/readyz").json()["down"] == ["database"]
+
+
 def test_a_database_older_than_the_code_is_not_ready(client, db, monkeypatch):
     newest = health.newest_migrations()
     assert newest <= set(MigrationRecorder(connection).applied_migrations())

@@ -1,5 +1,7 @@
 """The public page of the site's state: true, quick, and silent about anybody's own."""
 
+import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -99,8 +101,7 @@ def test_what_is_down_is_explained(client, workers, monkeypatch, name):
 
 def test_without_the_database_it_still_answers_also_who_is_signed_in(client, cast, monkeypatch):
     client.force_login(cast.participant)
-    monkeypatch.setattr(health, "what_is_down", list)
-    monkeypatch.setattr(status.parts, "function", lambda: ["database", "migrations"])
+    monkeypatch.setattr(status.parts, "function", lambda: ["database"])
 
     def refuse(*_: object) -> None:
         raise DatabaseError("no connection")
@@ -119,6 +120,18 @@ def test_a_database_that_goes_away_in_between_is_said_too(client, workers, monke
 
     monkeypatch.setattr(status.numbers, "function", refuse)
     assert ask(client)["down"] == ["database"]
+
+
+def test_a_database_that_hangs_keeps_nobody_waiting(client, workers, monkeypatch):
+    over = threading.Event()
+    monkeypatch.setitem(health.CHECKS, "database", lambda: over.wait(60))
+    monkeypatch.setattr(health, "asked", {})
+    monkeypatch.setattr(status.parts, "function", list)
+    started = time.monotonic()
+    assert ask(client)["down"] == ["database"]
+    assert time.monotonic() - started < 3.5
+    over.set()
+    health.asked["database"].join(10)
 
 
 def test_the_part_that_updates_itself_is_the_page_without_its_frame(client, workers):
