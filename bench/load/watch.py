@@ -1,5 +1,6 @@
 """Memory and processor time of the site's processes while it is under load."""
 
+import itertools
 import statistics
 import threading
 import time
@@ -20,7 +21,7 @@ KINDS = (
 )
 EVERY_SECONDS = 2.0
 WARM_UP = 1 / 3  # of the time, in which caches fill
-# What is not called growth: less than this share of a process and less than these bytes.
+# What is not called growth: less than this share of a process, or less than these bytes.
 LEAST_SHARE, LEAST_BYTES = 0.1, 16_000_000
 
 
@@ -33,21 +34,22 @@ class Seen:
     memory: list[int] = field(default_factory=list)
 
     @property
-    def settled(self) -> list[int]:
-        return self.memory[int(len(self.memory) * WARM_UP) :]
+    def quarters(self) -> list[float]:
+        """Medians of the four quarters of the time after the warm-up."""
+        settled = self.memory[int(len(self.memory) * WARM_UP) :]
+        cuts = [len(settled) * quarter // 4 for quarter in range(5)]
+        return [statistics.median(settled[a:b]) for a, b in itertools.pairwise(cuts) if b > a]
 
     @property
-    def grew(self) -> int:
-        """From the middle of the first half after the warm-up to the middle of the second."""
-        half = len(self.settled) // 2
-        return int(statistics.median(self.settled[half:]) - statistics.median(self.settled[:half]))
+    def grew(self) -> float:
+        return self.quarters[-1] - self.quarters[0]
 
     @property
     def grows_steadily(self) -> bool:
-        """Whether it was larger all through the second half than ever in the first, and by what counts."""
-        half = len(self.settled) // 2
-        higher = min(self.settled[half:]) > max(self.settled[:half])
-        return higher and self.grew > max(LEAST_BYTES, LEAST_SHARE * self.settled[0])
+        """Whether it was larger in each quarter than in the one before, and by what counts."""
+        steps = [later - earlier for earlier, later in itertools.pairwise(self.quarters)]
+        counts = self.grew > max(LEAST_BYTES, LEAST_SHARE * self.quarters[0])
+        return counts and min(steps) > self.grew / 10
 
 
 class Watch(threading.Thread):
