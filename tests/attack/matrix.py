@@ -12,6 +12,9 @@ GET    api_docs                                     | 200
 GET    api_schema                                   | 200
 GET    healthz                                      | 200
 GET    readyz                                       | 200
+GET    status                                       | 200
+GET    api_status                                   | 200
+GET    metrics                                      | 404
 GET    guide =promise                               | 200
 GET    system =system-one                           | 200
 GET    system =nothing                              | 404
@@ -53,6 +56,21 @@ GET    account_confirm_email =abc                   | 200
 POST   account_confirm_email =abc                   | 404
 GET    account_reset_password_from_key =1 =set-password | 200
 POST   account_reset_password_from_key =1 =set-password | 200
+GET    mfa_index                                    | 302 200
+GET    mfa_activate_totp                            | 302
+POST   mfa_activate_totp                            | 302
+GET    mfa_deactivate_totp                          | 302 404
+POST   mfa_deactivate_totp                          | 302 404
+GET    mfa_authenticate                             | 302
+POST   mfa_authenticate                             | 302
+GET    mfa_download_recovery_codes                  | 302 404
+POST   mfa_download_recovery_codes                  | 302 404
+GET    mfa_generate_recovery_codes                  | 302
+POST   mfa_generate_recovery_codes                  | 302
+GET    mfa_reauthenticate                           | 302
+POST   mfa_reauthenticate                           | 302
+GET    mfa_view_recovery_codes                      | 302 404
+POST   mfa_view_recovery_codes                      | 302 405
 """
 
 # Bounties: stranger rival participant organiser other auditor viewer staff
@@ -169,6 +187,9 @@ HX     bounty:mine open                             | 302 200
 HX     bounty:submission find-of-participant-in-open | 302 404 200 200 404 404 404 200
 HX     bounty:submission fix-of-participant-in-open | 302 404 200 200 404 404 404 200
 HX     bounty:check check-of-participant-in-open    | 302 404 200 404 404 404 404 404
+GET    bounty:alike open                            | 302 404 404 200 404 404 404 200
+GET    bounty:alike closed                          | 302 404 404 200 404 404 404 200
+GET    bounty:alike draft                           | 302 404 404 200 404 404 404 200
 """
 
 # Audits: stranger rival participant organiser other auditor viewer staff
@@ -326,6 +347,10 @@ DELETE audits_api:audit-detail private              | 401 404 404 404 404 204 40
 DELETE audits_api:audit-detail unlisted             | 401 404 404 404 404 204 404 204
 DELETE audits_api:audit-detail public               | 401 404 404 404 404 204 404 204
 GET    /api/v1/nothing/                             | 404
+GET    api:bounty-alike open                        | 401 404 404 200 404 404 404 200
+GET    api:bounty-alike closed                      | 401 404 404 200 404 404 404 200
+GET    api:bounty-alike draft                       | 401 404 404 200 404 404 404 200
+GET    api:bounty-alike elsewhere                   | 401 404 404 404 200 404 404 200
 """
 
 # What is sent with a POST or PATCH.
