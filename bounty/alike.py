@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 
-from django.db.models import BinaryField, Count, F, Func, Min, QuerySet
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import BinaryField, Count, F, Func, QuerySet
 from django.utils.crypto import salted_hmac
 
 from common.address import network_of
@@ -19,7 +20,7 @@ from .models import Bounty
 
 MOST_PAIRS = 200
 # More teams than this at one address, or of one idea, are a crowd: their pairs would say nothing.
-CROWD = 50
+CROWD = 20
 MASKS = Func(
     F("masks__leaderboard"),
     F("masks__final"),
@@ -68,18 +69,16 @@ class Alike:
     crowds: list[int]
 
 
-def shared(submissions: QuerySet, sign: str) -> Iterator[list[tuple[int, int, datetime]]]:
-    """For each thing that several teams share: which teams, how often, and since when each."""
-    found = submissions.annotate(sign=SIGNS[sign]).exclude(sign=None)
-    if sign != "rows":
-        found = found.exclude(sign="")
-    several = found.values("sign").annotate(n=Count("team", distinct=True)).filter(n__gt=1).values("sign")
-    rows = found.filter(sign__in=several).values("sign", "team").annotate(n=Count("id"), first=Min("created"))
-    by_value = defaultdict(list)
-    for row in rows:
-        value = row["sign"]
-        by_value[bytes(value) if sign == "rows" else value].append((row["team"], row["n"], row["first"]))
-    yield from by_value.values()
+def shared(submissions: QuerySet, sign: str) -> Iterator[dict[int, list[datetime]]]:
+    """For each thing that several teams share: when each of them sent it."""
+    found = submissions.annotate(sign=SIGNS[sign]).exclude(sign=None if sign == "rows" else "")
+    gathered = found.values("sign").annotate(n=Count("team", distinct=True)).filter(n__gt=1)
+    rows = gathered.values_list(ArrayAgg("team", default=[]), ArrayAgg("created", default=[]))
+    for teams, times in rows:
+        by_team = defaultdict(list)
+        for team, when in zip(teams, times, strict=True):
+            by_team[team].append(when)
+        yield by_team
 
 
 def teams_alike(bounty: Bounty) -> Alike:
@@ -89,13 +88,14 @@ def teams_alike(bounty: Bounty) -> Alike:
     pairs: dict[tuple[int, int], Pair] = {}
     crowds = []
     for sign in SIGNS:
-        for teams in shared(submissions, sign):
-            if len(teams) > CROWD:
-                crowds.append(len(teams))
+        for times in shared(submissions, sign):
+            if len(times) > CROWD:
+                crowds.append(len(times))
                 continue
-            for (one, n_one, first_one), (other, n_other, first_other) in combinations(sorted(teams), 2):
+            for one, other in combinations(sorted(times), 2):
                 pair = pairs.setdefault((one, other), Pair((names[one], names[other])))
-                pair.add(sign, n_one + n_other, max(first_one, first_other))
+                both = max(min(times[one]), min(times[other]))
+                pair.add(sign, len(times[one]) + len(times[other]), both)
     found = sorted(
         pairs.values(),
         key=lambda pair: (pair.signs, pair.same_rows + pair.same_request, pair.same_address),

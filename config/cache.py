@@ -1,4 +1,4 @@
-"""The cache holds counts of rate limits and nothing else: the site answers without it."""
+"""The cache holds counts of rate limits and locks that save work, nothing more: the site runs without it."""
 
 import json
 import logging
