@@ -7,6 +7,7 @@ import os
 import shutil
 import tempfile
 from logging.config import dictConfig
+from pathlib import Path
 
 from gunicorn.arbiter import Arbiter
 from gunicorn.config import Config
@@ -17,6 +18,7 @@ from config import logs
 from config.environment import env
 
 FOLDER, SLOT = "PROMETHEUS_MULTIPROC_DIR", "METRICS_SLOT"
+MEMORY = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
 
 
 class Lines(Logger):
@@ -35,8 +37,13 @@ control_socket_disable = True
 
 
 def on_starting(server: Arbiter) -> None:
-    """The processes count into a folder of their own, new with each start."""
-    os.environ[FOLDER] = tempfile.mkdtemp(prefix="faultline-metrics-")
+    """The processes count into a folder of their own, new with each start.
+
+    Its files are mapped into memory: on a disk that fills up, the kernel would kill who counts.
+    """
+    os.environ[FOLDER] = tempfile.mkdtemp(
+        prefix="faultline-metrics-", dir=MEMORY if os.access(MEMORY, os.W_OK) else None
+    )
 
 
 def pre_fork(server: Arbiter, worker: Worker) -> None:

@@ -1,7 +1,9 @@
 """While a part is away the site says so, loses nothing, and takes the same again later."""
 
 import errno
+import os
 import time
+from pathlib import Path
 
 import pytest
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
@@ -9,6 +11,7 @@ from django.db import OperationalError
 
 from bounty import intake, tasks
 from bounty.models import Bounty, Submission
+from config import gunicorn
 from config.storage import PrivateStorage
 from tests.api_caller import RULE, Caller
 from tests.onnx_models import below
@@ -62,6 +65,15 @@ def test_our_own_mistake_is_still_told_as_one(client, db, monkeypatch):
     client.raise_request_exception = False
     monkeypatch.setattr(Bounty.objects, "taking_submissions", raising(ValueError()))
     assert client.get("/").status_code == 500
+
+
+def test_a_full_disk_does_not_kill_who_counts_requests(monkeypatch):
+    monkeypatch.setenv(gunicorn.FOLDER, "")
+    gunicorn.on_starting(None)
+    try:
+        assert Path(os.environ[gunicorn.FOLDER]).parent == Path("/dev/shm")
+    finally:
+        gunicorn.on_exit(None)
 
 
 def test_a_wake_up_that_cannot_be_sent_fails_nothing_and_is_not_waited_for(

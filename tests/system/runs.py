@@ -13,6 +13,7 @@ from .entries import TEAM_CAP, TEAMS, VERDICT_CAP, Entry
 from .stack import Stack
 from .traffic import MAY_WAIT, Api, Traffic
 
+ASK_SECONDS = 60.0
 LISTS = (("find", "shared"), ("fix", "shared"), ("fix", "solo"))
 
 
@@ -57,23 +58,31 @@ class Site:
     def ended(self, slug: str) -> int:
         return self.count(slug, history.ENDED)
 
+    def ask(self, path: str, token: str) -> dict:
+        """What the API answers, as soon as a web server does."""
+        api, got = Api(self.stack.urls), []
+
+        def answered() -> bool:
+            got[:] = api.call(path, token)
+            return got[0] == 200
+
+        self.stack.engine.wait(answered, ASK_SECONDS, f"{path} is answered")
+        return got[1]
+
     def ranking(self, slug: str) -> list:
         """All lists of the leaderboard as the API shows them, but for when."""
-        api, lists = Api(self.stack.urls), []
+        lists = []
         for track, which in LISTS:
-            status, answer = api.call(
-                f"bounties/{slug}/leaderboard/?track={track}&list={which}", self.organiser
-            )
-            if status != 200:
-                raise Broken(f"The leaderboard of {slug}: {status} {answer}")
+            path = f"bounties/{slug}/leaderboard/?track={track}&list={which}"
+            answer = self.ask(path, self.organiser)
             lists.append([{k: v for k, v in row.items() if k != "last_accepted"} for row in answer["rows"]])
         return lists
 
     def quotas(self, slug: str) -> list[tuple]:
         """What each team may still send, as the API tells it."""
-        api, left = Api(self.stack.urls), []
+        left = []
         for token in self.tokens:
-            _, answer = api.call(f"bounties/{slug}/", token)
+            answer = self.ask(f"bounties/{slug}/", token)
             left.append(
                 tuple(answer["quota"][name] for name in ("bounty_left", "team_left", "unfinished_left"))
             )
