@@ -18,7 +18,7 @@ from config import logs
 from config.environment import env
 
 FOLDER, SLOT = "PROMETHEUS_MULTIPROC_DIR", "METRICS_SLOT"
-MEMORY = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it
+MEMORY = Path("/dev/shm")  # noqa: S108 -- a folder of our own is made in it  # nosec
 
 
 class Lines(Logger):
