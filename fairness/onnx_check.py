@@ -38,9 +38,7 @@ def read_onnx(data: bytes) -> ModelProto:
         for node in graph.node:
             if node.domain not in DOMAINS or node.op_type in FORBIDDEN:
                 raise ValueError(f"it uses the operator {shown(node.op_type)}, which is not taken.")
-        if any(
-            tensor.data_location == TensorProto.EXTERNAL or tensor.external_data for tensor in tensors(graph)
-        ):
+        if any(is_external(tensor) for tensor in tensors(graph)):
             raise ValueError("its weights lie in other files.")
     return model
 
@@ -84,3 +82,8 @@ def tensors(graph: GraphProto) -> Iterator[TensorProto]:
     for tensor in sparse_tensors(graph):
         yield tensor.values
         yield tensor.indices
+
+
+def is_external(tensor: TensorProto) -> bool:
+    """Whether a tensor's numbers lie in another file."""
+    return tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data) > 0
