@@ -33,7 +33,8 @@ ENV PATH=/venv/bin:$PATH \
     TMPDIR=/scratch \
     STATIC_ROOT=/app/staticfiles
 # The key is of this step alone, which signs nothing.
-RUN SECRET_KEY=only-to-collect-static-files python manage.py collectstatic --noinput \
+RUN SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(48))')" \
+    python manage.py collectstatic --noinput \
     && python -m compileall -q /app \
     && rm -rf /scratch/* /tmp/*
 # The code belongs to root and is not writable for who runs it. Only /scratch and /tmp need to be.

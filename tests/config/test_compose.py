@@ -359,6 +359,26 @@ def run_in(image: Path, name: str, *arguments: str) -> subprocess.CompletedProce
     )
 
 
+def test_the_image_can_be_built(image):
+    """Its step on our code: with no service at hand, and none of the settings of a site."""
+    step = re.search(r"\nRUN (SECRET_KEY=.*?--noinput)", DOCKERFILE, re.DOTALL)[1].replace("\\\n", "")
+    environ = dict(re.findall(r"^(?:ENV|   ) (\w+)=(\S+)", DOCKERFILE.split("\nFROM ")[2], re.MULTILINE))
+    python = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environ |= {"PATH": python, "TMPDIR": str(image), "FAULTLINE_DATA": str(image / "scratch")}
+    done = subprocess.run(
+        f"{step} --dry-run",
+        shell=True,
+        cwd=image / "app",
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"[1-9]\d+ static files", done.stdout)
+    assert environ["DEBUG"] == "0"
+
+
 def test_production_has_nothing_to_be_warned_of(image):
     done = run_in(image, "web", "manage.py", "check", "--deploy", "--fail-level", "WARNING")
     assert done.returncode == 0, done.stderr
