@@ -84,7 +84,7 @@ ENTRIES = (
 
 # Of the pilot: what the house teams' fixes end with, in their order, and the final ranking of fixes.
 HOUSE = {
-    "House: slices and trees": ["accepted", "not_proven"],
-    "House: cost-sensitive search": ["not_proven", "not_proven"],
+    "House: slices and trees": ["accepted"],
+    "House: cost-sensitive search": ["accepted"],
 }
-FINAL = ["House: slices and trees", "chloe", "dara", "House: cost-sensitive search", "ben"]
+FINAL = ["House: cost-sensitive search", "chloe", "House: slices and trees", "dara", "ben"]

@@ -2,7 +2,9 @@
 made.
 
 The sample is cut into two halves by chance. Drafts are made from one half and tried on the other, then the
-other way round, so a gain is never counted on rows that had a say in its draft.
+other way round, so a gain is never counted on rows that had a say in its draft. Of the drafts made from a
+half those that gain most on it are tried, together, with Holm's correction: where nothing is better than the
+model, the chance that anything at all is proposed is at most LEVEL, half of it for each half.
 """
 
 from collections.abc import Callable, Iterable
@@ -15,6 +17,7 @@ import numpy.typing as npt
 import polars as pl
 from numpy.typing import ArrayLike
 
+from fairness.corrections import holm
 from fairness.fixes import mcnemar_p
 from fairness.house.features import Feature, Matrix, features_of, matrix_of
 from fairness.slices.rules import RuleError, compile_rule
@@ -22,6 +25,7 @@ from fairness.tables import Labels, schema_of
 
 MIN_LEAF = 10  # rows of a half
 LEVEL = 0.05
+TRIED = 4  # drafts made from a half: the more, the harder for each
 ALIKE = 0.5
 
 Mask = npt.NDArray[np.bool_]
@@ -57,6 +61,15 @@ class Draft:
     @property
     def rules(self) -> tuple[str, ...]:
         return (self.group_rule, self.predictor) if self.predictor_format == "rule" else (self.group_rule,)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A draft on half of the sample: its group in the whole sample, and p of "no gain"."""
+
+    proposal: Proposal
+    group: Mask
+    p_value: float
 
 
 @dataclass(frozen=True)
@@ -124,17 +137,20 @@ def propose(
     if features.height < 4 * MIN_LEAF or not sample.features:
         return ()
     halves = np.array_split(np.random.default_rng(random_state).permutation(features.height), 2)
-    tried = [
-        trial
-        for made_from, held_out in (halves, halves[::-1])
-        for draft in dict.fromkeys(method(sample, np.sort(made_from)))
-        if (trial := _try(sample, draft, held_out)) is not None
-    ]
-    return _best(tried, top)
+    held_up: list[Trial] = []
+    for made_from, held_out in (halves, halves[::-1]):
+        drafts = dict.fromkeys(method(sample, np.sort(made_from)))
+        fitted = [(draft, trial) for draft in drafts if (trial := _try(sample, draft, made_from)) is not None]
+        fitted.sort(key=lambda pair: -pair[1].proposal.gain)
+        best = [draft for draft, _ in fitted[:TRIED]]
+        tried = [trial for draft in best if (trial := _try(sample, draft, held_out)) is not None]
+        adjusted = holm([trial.p_value for trial in tried])
+        held_up += [trial for trial, p in zip(tried, adjusted, strict=True) if p <= LEVEL / 2]
+    return _best(held_up, top)
 
 
-def _try(sample: Sample, draft: Draft, held_out: Rows) -> tuple[Proposal, Mask] | None:
-    """The draft as a proposal with its group, or None where the other half does not bear it out."""
+def _try(sample: Sample, draft: Draft, half: Rows) -> Trial | None:
+    """What these rows say of a draft, or None of a group that is too small or everybody."""
     group = sample.mask(draft.group_rule)
     rows = int(np.count_nonzero(group))
     if not max(sample.min_rows, 1) <= rows < len(group):
@@ -144,25 +160,23 @@ def _try(sample: Sample, draft: Draft, held_out: Rows) -> tuple[Proposal, Mask] 
         answers = np.where(sample.mask(draft.predictor), sample.positive, other)
     else:
         answers = np.full(len(group), draft.predictor, dtype=object)
-    right = (answers == sample.y_true)[held_out]
-    wrong = (sample.y_pred != sample.y_true)[held_out]
-    inside = group[held_out]
+    right = (answers == sample.y_true)[half]
+    wrong = (sample.y_pred != sample.y_true)[half]
+    inside = group[half]
     better = int(np.count_nonzero(inside & right & wrong))
     worse = int(np.count_nonzero(inside & ~right & ~wrong))
-    if mcnemar_p(better, worse) > LEVEL:
-        return None
-    return Proposal(
-        draft.group_rule, draft.predictor_format, draft.predictor, rows=rows, gain=better - worse
-    ), group
+    gain = better - worse
+    proposal = Proposal(draft.group_rule, draft.predictor_format, draft.predictor, rows=rows, gain=gain)
+    return Trial(proposal, group, mcnemar_p(better, worse))
 
 
-def _best(tried: Iterable[tuple[Proposal, Mask]], top: int) -> tuple[Proposal, ...]:
+def _best(trials: Iterable[Trial], top: int) -> tuple[Proposal, ...]:
     """The `top` of greatest gain, none of them much the same rows as a better one."""
-    kept: list[tuple[Proposal, Mask]] = []
-    for proposal, group in sorted(tried, key=lambda trial: (-trial[0].gain, trial[0].rows)):
-        if len(kept) < top and not any(_alike(group, better) for _, better in kept):
-            kept.append((proposal, group))
-    return tuple(proposal for proposal, _ in kept)
+    kept: list[Trial] = []
+    for trial in sorted(trials, key=lambda trial: (-trial.proposal.gain, trial.proposal.rows)):
+        if len(kept) < top and not any(_alike(trial.group, better.group) for better in kept):
+            kept.append(trial)
+    return tuple(trial.proposal for trial in kept)
 
 
 def _alike(a: Mask, b: Mask) -> bool:

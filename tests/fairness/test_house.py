@@ -73,17 +73,22 @@ def test_of_three_labels_constants_are_proposed(method):
 
 
 @METHODS
-def test_where_the_model_is_the_best_there_is_little_is_proposed(method):
-    """Each draft is tried at 5 %, several are made: of 50 such samples 4 and 2 led to a proposal."""
+@pytest.mark.parametrize("coins", [True, False])
+def test_where_nothing_is_better_next_to_nothing_is_proposed(method, coins):
+    """Of 150 samples of coin flips 8 led to a proposal of slices, of 50 with the best model none.
+
+    Tried at 5 % one by one the drafts of coin flips led to one in 36 and 22 of 50.
+    """
     proposed = 0
-    for seed in range(12):
+    for seed in range(15):
         random = np.random.default_rng(seed)
-        frame = pl.DataFrame({"a": random.normal(size=800), "t": random.choice(["x", "y"], 800)})
-        best = frame["a"].to_numpy() > 0
-        truth = random.random(800) < 1 / (1 + np.exp(-2 * frame["a"].to_numpy()))
-        names = [np.where(one, "1", "0").astype(object) for one in (truth, best)]
+        number, text = random.normal(size=800), random.choice(["x", "y"], 800)
+        frame = pl.DataFrame({"a": number, "b": random.normal(size=800), "t": text})
+        chance = np.full(800, 0.5) if coins else 1 / (1 + np.exp(-2 * number))
+        answer = random.random(800) < 0.5 if coins else number > 0
+        names = [np.where(one, "1", "0").astype(object) for one in (random.random(800) < chance, answer)]
         proposed += bool(method(frame, *names, ("0", "1"), "1", **SIZES))
-    assert proposed <= 4
+    assert proposed <= 2
 
 
 @METHODS
