@@ -242,7 +242,6 @@ def reap() -> int:
     for model in JOBS:
         jobs.reap_lost(model)
     house.make_turns()
-    credit.make_jobs()
     for step, bounties in (
         (settle, due_bounties),
         (repaired.record_anew, repaired.unrecorded),
@@ -254,6 +253,8 @@ def reap() -> int:
             except Exception:
                 # One bounty's damaged file must not hold up the others; it is tried again at the next round.
                 logger.exception("bounty %s: %s failed", bounty_id, step.__name__)
+    # After the close, which gives it its work.
+    credit.make_jobs()
     for tidy in (drop_models, parts.delete_discarded):
         try:
             tidy()

@@ -82,7 +82,7 @@ class Job(models.Model):
 
 
 def kind_of(model: type[Job]) -> str:
-    """One word for a kind of job, in logs and metrics: submission, audit, check, table_upload, house_turn."""
+    """One word for a kind of job, in logs and metrics: submission, audit, check, table_upload, ..."""
     return model._meta.verbose_name.replace(" ", "_")
 
 
