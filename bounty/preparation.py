@@ -7,11 +7,12 @@ import polars as pl
 from django.conf import settings
 
 from common.files import local_copy
+from fairness.columns import rows_from
 from fairness.losses import LOSSES, best_constant
 from fairness.normalise import version
 from fairness.rates import LOSS_OF
 from fairness.splits import split_rows
-from fairness.tables import CheckedTable, TableError, check_bounty_table, read_table
+from fairness.tables import CheckedTable, TableError, check_bounty_table, first_row_number, read_table
 
 from .models import LEAST_CLUSTERS, PARTS, Bounty, TableUpload
 from .parts import FEATURES, HIDDEN, OPEN, TRUTH, label_numbers, store
@@ -72,21 +73,20 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
 
 
 def read_checked(bounty: Bounty, upload: TableUpload) -> CheckedTable:
-    with local_copy(upload.table) as path:
-        texts = (bounty.label_column, bounty.prediction_column) if bounty.is_speech else ()
-        frame = read_table(path, max_bytes=settings.TABLE_MAX_BYTES, as_text=texts)
-    return check_bounty_table(
-        frame,
-        measure=bounty.measure,
-        label=bounty.label_column,
-        prediction=bounty.prediction_column,
-        favourable=bounty.favourable_label or None,
-        normaliser=bounty.normaliser,
-        cluster=bounty.cluster_column or None,
-        weight=bounty.weight_column or None,
-        visible=bounty.visible_columns or None,
-        groups=bounty.group_columns,
-    )
+    texts = (bounty.label_column, bounty.prediction_column) if bounty.is_speech else ()
+    with local_copy(upload.table) as path, rows_from(first_row_number(path)):
+        return check_bounty_table(
+            read_table(path, max_bytes=settings.TABLE_MAX_BYTES, as_text=texts),
+            measure=bounty.measure,
+            label=bounty.label_column,
+            prediction=bounty.prediction_column,
+            favourable=bounty.favourable_label or None,
+            normaliser=bounty.normaliser,
+            cluster=bounty.cluster_column or None,
+            weight=bounty.weight_column or None,
+            visible=bounty.visible_columns or None,
+            groups=bounty.group_columns,
+        )
 
 
 def check_model(bounty: Bounty, upload: TableUpload, checked: CheckedTable, sandbox: Sandbox) -> dict:

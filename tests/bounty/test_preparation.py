@@ -125,6 +125,14 @@ def test_a_bad_table_is_refused_with_a_sentence_and_the_draft_stays(cast, run_wo
     assert not bounty.is_prepared and bounty.title == "Lending decisions"
 
 
+def test_rows_of_json_lines_are_counted_from_one(cast, run_worker):
+    lines = lending_table(200).with_columns(person=pl.int_range(pl.len()))
+    bounty = draft(cast.owner, cluster_column="person")
+    text = lines.with_columns(person=pl.when(pl.col("person") != 4).then("person")).write_ndjson()
+    upload = prepare(bounty, run_worker, SimpleUploadedFile("table.jsonl", text.encode()))
+    assert upload.error_detail == 'Row 5 of the cluster column "person" is empty.'
+
+
 def test_a_third_label_is_refused_where_the_measure_needs_two(cast, run_worker):
     bounty = draft(cast.owner, measure="false_rejection", favourable_label="1", group_columns=[])
     data = b"age,approve,predicted\n" + b"3,1,1\n4,0,1\n" * 60 + b"5,2,1\n"
