@@ -13,7 +13,13 @@ def sign_in(request: HttpRequest, extra_context: dict | None = None) -> HttpResp
     return redirect("admin:index")
 
 
+def change_password(request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+    """The account's own page counts tries, ends tokens and tells by mail."""
+    return redirect("account_change_password")
+
+
 admin.site.login = secure_admin_login(sign_in)
+admin.site.password_change = change_password
 
 
 @admin.register(ApiToken)

@@ -281,6 +281,11 @@ def test_the_admin_has_no_sign_in_of_its_own(cast):
         assert client.session.get("_auth_user_id") != str(cast.staff.pk)
 
 
+def test_the_admin_changes_ones_password_where_everybody_does(cast):
+    assert signed_in("staff").get("/admin/password_change/").url == reverse("account_change_password")
+    assert Client().get("/admin/password_change/").url.startswith("/admin/login/")
+
+
 def test_the_page_of_codes_is_kept_by_no_cache(cast):
     client = signed_in("participant")
     with_factor(client)
