@@ -203,7 +203,9 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         return 128 + SIGINT
     except Stopped as stopped:
-        return 0 if arguments.action == "serve" else 128 + stopped.signal_number
+        # To serve until somebody stops it is what was asked for; a command that was cut short is no success.
+        asked_for = arguments.action == "serve" and not arguments.once
+        return 0 if asked_for else 128 + stopped.signal_number
     finally:
         if temporary:
             shutil.rmtree(data_dir, ignore_errors=True)

@@ -16,9 +16,10 @@ import dj_database_url
 import pytest
 from kombu import Connection
 
+from config import embedded
 from config.embedded import embedded_urls, socket_folder
 from config.services import packaged
-from config.supervisor import StackError
+from config.supervisor import StackError, Stopped
 
 REPOSITORY = Path(__file__).parents[2]
 OURS = ("DATABASE_URL", "CELERY_BROKER_URL", "FAULTLINE_DATA", "PORT", "SITE_URL", "SECRET_KEY", "DEBUG")
@@ -184,6 +185,19 @@ def test_a_signal_stops_it_quickly_and_quietly(data, number):
         assert processes_of(data) == set()
         assert supervisor.returncode == 128 + number
         assert "Faultline" not in supervisor.stderr.read()
+
+
+@pytest.mark.parametrize(
+    ("argv", "code"),
+    [(["serve"], 0), (["serve", "--once", "--", "true"], 143), (["run", "--", "true"], 143)],
+)
+def test_only_serving_is_there_to_be_stopped(data, monkeypatch, argv, code):
+    def stopped(*_):
+        raise Stopped(signal.SIGTERM, from_terminal=False)
+
+    monkeypatch.setenv("FAULTLINE_DATA", str(data))
+    monkeypatch.setattr(embedded, "supervise", stopped)
+    assert embedded.main(argv) == code
 
 
 def test_a_dead_service_is_named_with_the_end_of_its_log(data):
