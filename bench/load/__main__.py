@@ -31,8 +31,8 @@ from .watch import Watch  # noqa: E402
 
 SIZES = (Size(1_000, 100), Size(10_000, 300), Size(100_000, 1_000))
 SHORT_SIZES = (Size(1_000, 100), Size(10_000, 300))
-PEOPLE, SECONDS, RAMP = 500, 120, 30
-SHORT_PEOPLE, SHORT_SECONDS, SHORT_RAMP = 50, 20, 5
+PEOPLE, SECONDS, RAMP, THINKS = 500, 120, 30, (10, 30)
+SHORT_PEOPLE, SHORT_SECONDS, SHORT_RAMP, SHORT_THINKS = 50, 20, 5, (2, 6)
 DRAIN_SECONDS = 300
 
 
@@ -47,7 +47,7 @@ def main() -> int:
 
     print("== the site is filled", flush=True)
     site = fill(sizes, people)
-    site["has_status"] = has_page("/status/")
+    site |= {"has_status": has_page("/status/"), "thinks": SHORT_THINKS if short else THINKS}
     print("== every page alone", flush=True)
     own = {size.slug: own_submission(size.slug) for size in sizes}
     found = {"short": short, "people": people, "seconds": seconds, "growth": growth(site, sizes, own)}

@@ -27,7 +27,7 @@ POLL_SECONDS, PATIENCE_SECONDS = (
     2.0,
     45.0,
 )  # how often a waiting page asks, and when its reader looks elsewhere
-THINKS = between(10, 30)
+THINKS = between(*SITE["thinks"])
 STATIC = re.compile(r'(?:href|src)="(/static/[^"]+)"')
 STATE = re.compile(r'hx-get="[^"]*\?seen=([^"]*)"')
 TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
@@ -75,7 +75,7 @@ class Someone(FastHttpUser):
         self.me = SITE["people"][number % len(SITE["people"])]
         self.headers = {"X-Forwarded-For": f"10.9.{number // 250}.{1 + number % 250}"}
         self.waiting = ""
-        time.sleep(random.uniform(0, 10))  # they do not all begin with the same page at once
+        time.sleep(random.uniform(0, SITE["thinks"][0]))  # they do not all begin with the same page at once
 
     def read(self, path: str, name: str, **headers: str):
         return self.client.get(path, name=name, headers=self.headers | headers)
