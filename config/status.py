@@ -43,7 +43,7 @@ NO_WORKERS = (
     "No worker runs at the moment. What is sent is taken and keeps its place; verdicts come when one is back."
 )
 PARTS = {
-    "database": "The database does not answer, so no page with content can be shown. We are on it.",
+    "database": "The database does not answer, so pages cannot be shown. What was sent before is safe.",
     "broker": "The queue's messages do not get through: what is sent is safe, and may start late.",
     "storage": "Files cannot be stored at the moment: sending files may fail. Try again in a while.",
     "migrations": "The site is being brought up to date. This takes a few minutes.",
