@@ -9,6 +9,7 @@ import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
+from django.test import Client
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
@@ -99,3 +100,9 @@ def test_every_answer_about_a_bounty_is_described(here: World, one_connection, r
 @unhurried
 def test_every_answer_about_an_audit_is_described(here: World, one_connection, role: str, case):
     is_as_described(here, role, case)
+
+
+@pytest.mark.parametrize("method", ["get", "post", "put", "patch", "delete"])
+def test_a_wrong_path_is_json_for_every_method(db, method: str):
+    answer = getattr(Client(enforce_csrf_checks=True), method)("/api/v1/nothing/at/all/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
