@@ -10,6 +10,7 @@ from fairness.bundle import Part, Task
 from fairness.columns import TableError, shown
 from fairness.tables import canonical_labels
 
+ROUNDED = 1e-5  # how far a float32 probability may be outside of 0 and 1, as on the platform
 GROUP_LABELS = ("0", "1")
 
 
@@ -61,9 +62,12 @@ def numbers(answers: NDArray[Any], n: int, kind: str) -> NDArray[np.float64]:
     column = _column(answers, n)
     if column.dtype.kind not in "biuf" or not np.isfinite(column).all():
         raise ValueError("it gives answers that are no numbers, missing or infinite.")
-    if kind == "probability" and not ((column >= 0) & (column <= 1)).all():
+    numbers = column.astype(np.float64)
+    if kind != "probability":
+        return numbers
+    if not ((numbers >= -ROUNDED) & (numbers <= 1 + ROUNDED)).all():
         raise ValueError("it gives probabilities outside 0 and 1.")
-    return column.astype(np.float64)
+    return numbers.clip(0, 1)
 
 
 def _column(answers: NDArray[Any], n: int) -> NDArray[Any]:

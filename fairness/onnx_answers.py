@@ -42,7 +42,10 @@ def answers_of(graph: Graph, tensor: str, output: ValueInfoProto, task: Task) ->
             raise ValueError("it answers texts where numbers are needed.")
         if task.kind == "probability":
             tensor = _positive(graph, tensor, width, task)
-        return graph.flat(graph.add("Cast", tensor, to=DOUBLE))
+        number = graph.flat(graph.add("Cast", tensor, to=DOUBLE))
+        if task.kind == "probability":
+            return graph.add("Clip", number, graph.constant(0.0), graph.constant(1.0))
+        return number
     if kind in FLOATS and width is None:
         raise ValueError(NO_WIDTH)
     if kind in FLOATS and width == len(task.labels):

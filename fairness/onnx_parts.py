@@ -44,8 +44,8 @@ def read_part(data: bytes, *, probability: bool = False) -> ModelProto:
         raise ValueError("it states a version of operators that there is none of.")
     answer = model.graph.output[0]
     if probability:
-        decimals = (one for one in model.graph.output if _port(one).type in DECIMALS)
-        answer = next(decimals, answer)
+        decimals = [one for one in model.graph.output if _port(one).type in DECIMALS]
+        answer = next((one for one in decimals if _may_be_chances(_port(one))), [*decimals, answer][0])
     return helper.make_model(
         _needed_for(answer, model.graph),
         ir_version=model.ir_version,
@@ -55,6 +55,13 @@ def read_part(data: bytes, *, probability: bool = False) -> ModelProto:
             if domain in (DEFAULT, ML)
         ],
     )
+
+
+def _may_be_chances(port: Port) -> bool:
+    """Whether [n], [n, 1] or [n, 2] is what the stated shape allows."""
+    if port.shape is None or len(port.shape) == 1:
+        return True
+    return len(port.shape) == 2 and port.shape[1] in (None, 1, 2)
 
 
 def versions_needed(model: ModelProto) -> dict[str, int]:

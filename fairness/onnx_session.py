@@ -31,7 +31,7 @@ def start_session(data: bytes) -> Any:
 
 def load_onnx(data: bytes, schema: Schema, *, probability: bool = False) -> Callable[[Values], NDArray[Any]]:
     """The model's first output as a function of n rows (`fairness.onnx_inputs.feed_rows`); of probabilities
-    the first output of decimals, as classifiers put their labels before them.
+    the first output of decimals whose shape is one of theirs, as classifiers put their labels before them.
 
     Raises ValueError for a model that is not taken or whose inputs no column fits, and what onnxruntime
     raises for one it cannot load.
@@ -44,7 +44,11 @@ def load_onnx(data: bytes, schema: Schema, *, probability: bool = False) -> Call
     ]
     feeds = plan_feeds(ports, schema)
     outputs = session.get_outputs()
-    output = outputs[0]
-    if probability:
-        output = next((one for one in outputs if one.type in DECIMALS), output)
-    return lambda values: np.asarray(session.run([output.name], feed_rows(feeds, values))[0])
+    names = [one.name for one in outputs if one.type in DECIMALS] if probability else []
+
+    def answer(values: Values) -> NDArray[Any]:
+        given = [np.asarray(one) for one in session.run(names or [outputs[0].name], feed_rows(feeds, values))]
+        n = len(next(iter(values.values())))
+        return next((one for one in given if one.shape in ((n,), (n, 1), (n, 2))), given[0])
+
+    return answer

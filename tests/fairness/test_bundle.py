@@ -15,6 +15,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import skops.io
+from onnx import TensorProto, helper
 from skl2onnx import to_onnx
 from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn.compose import make_column_transformer
@@ -28,6 +29,7 @@ from fairness.bundle_file import read_bundle, write_bundle
 from fairness.bundle_predict import predict
 from fairness.cli import main
 from fairness.columns import Column
+from fairness.onnx_compare import check_merged
 from fairness.onnx_merge import merge_onnx
 from fairness.pointer_list import Node
 
@@ -301,3 +303,48 @@ def test_merging_within_limits(tmp_path, limits):
     assert not (tmp_path / "model.onnx").exists()
     ended = run([*command, "--seconds=60", "--memory-mb=1024"])
     assert (ended.returncode, (tmp_path / "model.onnx").exists()) == (0, True), ended.stderr
+
+
+def chances(outputs: dict[str, tuple[list[float], list[int | str]]]) -> Part:
+    """An ONNX model of both columns whose outputs are the same in every row: values, and the stated shape."""
+    inputs = [
+        helper.make_tensor_value_info("age", TensorProto.FLOAT, ["n", 1]),
+        helper.make_tensor_value_info("home", TensorProto.STRING, ["n", 1]),
+    ]
+    nodes = [
+        helper.make_node("Shape", ["age"], ["shape"]),
+        helper.make_node("Slice", ["shape", "0", "1"], ["n"]),
+    ]
+    constants = [helper.make_tensor(str(i), TensorProto.INT64, [1], [i]) for i in (0, 1)]
+    for name, (row, _) in outputs.items():
+        constants.append(helper.make_tensor(f"{name}_row", TensorProto.FLOAT, [1, len(row)], row))
+        constants.append(helper.make_tensor(f"{name}_one", TensorProto.INT64, [1], [1]))
+        nodes.append(helper.make_node("Concat", ["n", f"{name}_one"], [f"{name}_times"], axis=0))
+        nodes.append(helper.make_node("Tile", [f"{name}_row", f"{name}_times"], [name]))
+    stated = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, (_, shape) in outputs.items()
+    ]
+    graph = helper.make_graph(nodes, "chances", inputs, stated, constants)
+    return Part(
+        "onnx",
+        helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9
+        ).SerializeToString(),
+    )
+
+
+@pytest.mark.parametrize(
+    ("outputs", "expected"),
+    [
+        ({"scores": ([1.0, 2.0, 3.0], ["n", 3]), "both": ([0.25, 0.75], ["n", 2])}, 0.75),
+        ({"one": ([1.0000005], ["n", 1])}, 1.0),
+        ({"both": ([1.0000005, -0.0000005], ["n", 2])}, 0.0),
+    ],
+)
+def test_probabilities_are_read_as_on_the_platform(outputs, expected):
+    base = chances({"one": ([0.5], ["n", 1])})
+    bundle = bundle_of((fix(1, "age < 40", chances(outputs)),), (Node(1),), base, CHANCE)
+    rows = rows_of()
+    predicted = predict(bundle, rows)
+    assert set(predicted.repaired[predicted.answered_by == 1]) == {expected}
+    check_merged(merge_onnx(bundle), bundle, rows)
