@@ -63,8 +63,8 @@ def propose_costs(
     one label a row, `labels` all of them and `positive` what a rule answers where it is true. At most `top`
     proposals, the best first, none of a group under `min_rows` rows or much the same as a better one; the
     same for the same `random_state`. Each held up on the half of the sample it was not made from (exact
-    McNemar test, 5 % for all drafts together by Holm's correction); of 50 samples whose labels and
-    predictions were coin flips, 3 led to a proposal. Empty where there is nothing to propose. Raises
+    McNemar test, 5 % for all drafts together by Holm's correction); of 150 samples whose labels and
+    predictions were coin flips, 5 led to a proposal. Empty where there is nothing to propose. Raises
     ValueError for unequal lengths and for labels that are not among `labels`.
     """
     return propose(

@@ -75,7 +75,7 @@ def test_of_three_labels_constants_are_proposed(method):
 @METHODS
 @pytest.mark.parametrize("coins", [True, False])
 def test_where_nothing_is_better_next_to_nothing_is_proposed(method, coins):
-    """Of 150 samples of coin flips 8 led to a proposal of slices, of 50 with the best model none.
+    """Of 150 samples of coin flips 8 and 5 led to a proposal, of 50 with the best model none.
 
     Tried at 5 % one by one the drafts of coin flips led to one in 36 and 22 of 50.
     """
