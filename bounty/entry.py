@@ -5,21 +5,26 @@ Pages, API, command line and house teams all enter here.
 
 import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.files import File
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
+from common.files import private_path
 from common.intake import FILE_EMPTY, FILE_TOO_BIG, IntakeError, db_now
 from common.jobs import UNFINISHED, Status
 from fairness.losses import LARGEST
 from fairness.slices import RuleError, compile_rule
 
 from .models import Bounty, Submission, Team
-from .parts import schema_of
+from .parts import OPEN, discard_files, schema_of
 
 UNFINISHED_PER_TEAM = 2
 
@@ -232,7 +237,8 @@ def enter(
     The same key again gives the first one back.
     """
     digest = sha256_of(group, predictor)
-    with transaction.atomic():
+    refuse_bad_models(bounty, group, predictor)
+    with in_storage(group, predictor) as sent, transaction.atomic():
         # The lock makes ids follow the order of submission and quotas hold under concurrent requests.
         bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
         if idempotency_key:
@@ -244,7 +250,6 @@ def enter(
             if earlier:
                 return earlier, False
         refuse_unless_allowed(bounty, user)
-        refuse_bad_models(bounty, group, predictor)
         team = team_of(user, bounty)
         refuse_over_quota(bounty, quota_of(bounty, team))
         submission = Submission.objects.create(
@@ -255,7 +260,33 @@ def enter(
             idempotency_key=idempotency_key,
             request_sha256=digest,
             origin=origin,
-            **group.fields(),
-            **(predictor.fields() if predictor else {}),
+            **sent.fields,
         )
+        sent.taken = True
     return submission, True
+
+
+@dataclass
+class Sent:
+    """The fields of a submission or dry run, its files stored; whether it was taken."""
+
+    fields: dict
+    taken: bool = False
+
+
+@contextmanager
+def in_storage(group: Group, predictor: Predictor | None) -> Iterator[Sent]:
+    """What was sent, with its files stored before anything is locked: a slow storage holds up nobody else.
+
+    Files of what is then not taken are discarded.
+    """
+    fields = group.fields() | (predictor.fields() if predictor else {})
+    files = {name: value for name, value in fields.items() if isinstance(value, File)}
+    sent = Sent(fields)
+    try:
+        for name, file in files.items():
+            fields[name] = default_storage.save(private_path(Submission, file.name), file)
+        yield sent
+    finally:
+        if not sent.taken:
+            discard_files((OPEN, fields[name]) for name in files if isinstance(fields[name], str))

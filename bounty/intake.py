@@ -13,7 +13,7 @@ from common.intake import IntakeError
 from fairness.slices import compile_rule
 
 from . import tasks
-from .entry import Group, Predictor, enter, refuse_bad_models, refuse_unless_allowed, team_of
+from .entry import Group, Predictor, enter, in_storage, refuse_bad_models, refuse_unless_allowed, team_of
 from .models import Bounty, Check, Submission
 from .parts import constant_answers, rule_answers, sample_part, schema_of
 from .sample import describe, describe_fix
@@ -37,11 +37,8 @@ def submit(
     origin: str = "",
 ) -> tuple[Submission, bool]:
     """Queue a find, or a fix where there is a predictor. Returns it and whether it is new."""
-    with transaction.atomic():
-        entered = enter(
-            user, bounty, group, predictor, note=note, idempotency_key=idempotency_key, origin=origin
-        )
-        transaction.on_commit(tasks.work.delay, robust=True)
+    entered = enter(user, bounty, group, predictor, note=note, idempotency_key=idempotency_key, origin=origin)
+    transaction.on_commit(tasks.work.delay, robust=True)
     return entered
 
 
@@ -69,14 +66,14 @@ def check_rules(bounty: Bounty, group: Group, predictor: Predictor | None = None
 def check_model(
     user: AbstractBaseUser, bounty: Bounty, group: Group, predictor: Predictor | None = None
 ) -> Check:
-    with transaction.atomic():
+    refuse_bad_models(bounty, group, predictor)
+    with in_storage(group, predictor) as sent, transaction.atomic():
         bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
         refuse_unless_allowed(bounty, user)
-        refuse_bad_models(bounty, group, predictor)
         team = team_of(user, bounty)
         if team.checks.filter(created__gte=Now() - timedelta(hours=1)).count() >= CHECKS_PER_HOUR:
             raise IntakeError("too_many_checks", CHECKS_USED.format(cap=CHECKS_PER_HOUR))
-        fields = group.fields() | (predictor.fields() if predictor else {})
-        check = Check.objects.create(team=team, **fields)
-        transaction.on_commit(tasks.work.delay, robust=True)
+        check = Check.objects.create(team=team, **sent.fields)
+        sent.taken = True
+    transaction.on_commit(tasks.work.delay, robust=True)
     return check

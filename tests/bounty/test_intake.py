@@ -4,13 +4,14 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
-from bounty import drafts, entry, intake
+from bounty import drafts, entry, intake, parts
 from bounty.intake import Group, IntakeError
-from bounty.models import Bounty, Check, Status, Submission, Team
+from bounty.models import Bounty, Check, Discarded, Status, Submission, Team
 from tests.conftest import draft
 from tests.onnx_models import below
 
@@ -148,6 +149,43 @@ def test_quotas_hold_under_concurrent_requests(open_bounty, cast):
     for thread in threads:
         thread.join()
     assert sorted(outcomes) == ["sent"] * 2 + ["too_many_unfinished"] * 6
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("send", [intake.submit, intake.check_model])
+def test_nobody_waits_for_a_slow_storage(open_bounty, cast, monkeypatch, send):
+    """While a model is being stored, its bounty is nobody's: others submit, verdicts are given."""
+    save, free = default_storage.save, []
+
+    def try_to_lock() -> None:
+        with transaction.atomic():
+            free.append(Bounty.objects.select_for_update(skip_locked=True).filter(pk=open_bounty.pk).exists())
+        connection.close()
+
+    def slowly(name, content):
+        other = threading.Thread(target=try_to_lock)
+        other.start()
+        other.join()
+        return save(name, content)
+
+    monkeypatch.setattr(default_storage, "save", slowly)
+    send(cast.participant, open_bounty, Group("onnx", file=below(open_bounty, "age", 30)))
+    assert free == [True]
+
+
+def test_files_of_what_is_not_taken_are_discarded(open_bounty, cast):
+    def sent() -> Group:
+        return Group("onnx", file=below(open_bounty, "age", 30))
+
+    first, _ = intake.submit(cast.participant, open_bounty, sent(), idempotency_key="k")
+    again, _ = intake.submit(cast.participant, open_bounty, sent(), idempotency_key="k")
+    intake.submit(cast.participant, open_bounty, sent())
+    assert refused(intake.submit, cast.participant, open_bounty, sent()).code == "too_many_unfinished"
+    assert again == first and Discarded.objects.filter(storage=parts.OPEN).count() == 2
+    kept = set(Submission.objects.values_list("group_file", flat=True))
+    assert kept.isdisjoint(Discarded.objects.values_list("path", flat=True))
+    parts.delete_discarded()
+    assert all(default_storage.exists(name) for name in kept) and not Discarded.objects.exists()
 
 
 def test_a_rule_is_checked_on_the_sample_at_once(open_bounty):
