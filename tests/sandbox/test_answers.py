@@ -55,7 +55,7 @@ def test_answers_have_one_canonical_label(values, expected):
         (["1", ""], "has_missing_answers"),
         (np.array([1, pd.NA], object), "has_missing_answers"),
         ([b"1", b"0"], "not_zero_or_one"),
-        ([object(), object()], "not_zero_or_one"),
+        pytest.param([object(), object()], "not_zero_or_one", id="objects"),
     ],
     ids=str,
 )
