@@ -19,7 +19,6 @@ NOT_USED = (
     *(
         "accelerometer",
         "autoplay",
-        "bluetooth",
         "browsing-topics",
         "camera",
         "display-capture",
