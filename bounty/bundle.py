@@ -37,6 +37,7 @@ MERGE_SECONDS, MERGE_MEMORY_MB = 60, 1024
 SAID_BYTES = 4000
 BAD_INPUT = 2  # how `python -m fairness` ends after a sentence
 NOT_REPAIRED = "This bounty takes finds only, so its model is not repaired."
+TOLD = "merge: "  # before the sentence
 NO_ROOM = "The file does not fit on this server's disk. The operator can write it: manage.py export_bundle."
 TOO_SLOW = (
     "Putting the parts together took longer than {seconds} s. Take the bundle, and merge it on a machine of "
@@ -134,7 +135,9 @@ def merge(folder: Path) -> None:
     with (folder / "said").open("rb") as file:
         said = file.read(SAID_BYTES).decode(errors="replace")
     if ended == BAD_INPUT:
-        raise NotWritten(said.partition("\n")[0].removeprefix("merge: "))
+        # Libraries write there, too.
+        told = [line for line in said.splitlines() if line.startswith(TOLD)]
+        raise NotWritten(told[-1].removeprefix(TOLD) if told else said)
     if ended in (-signal.SIGXCPU, -signal.SIGKILL):
         raise NotWritten(TOO_SLOW.format(seconds=MERGE_SECONDS))
     logger.warning("merging a bundle ended with %s: %s", ended, said)

@@ -237,18 +237,16 @@ def enter(
     The same key again gives the first one back.
     """
     digest = sha256_of(group, predictor)
-    refuse_bad_models(bounty, group, predictor)
+    earlier = sent_before(user, bounty, idempotency_key, digest)
+    if earlier:
+        return earlier, False
+    refuse_at_sight(user, bounty, group, predictor)
     with in_storage(group, predictor) as sent, transaction.atomic():
         # The lock makes ids follow the order of submission and quotas hold under concurrent requests.
         bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
-        if idempotency_key:
-            earlier = Submission.objects.filter(
-                team__user=user, team__bounty=bounty, idempotency_key=idempotency_key
-            ).first()
-            if earlier and earlier.request_sha256 != digest:
-                raise IntakeError("idempotency_key_reused", KEY_REUSED)
-            if earlier:
-                return earlier, False
+        earlier = sent_before(user, bounty, idempotency_key, digest)
+        if earlier:
+            return earlier, False
         refuse_unless_allowed(bounty, user)
         team = team_of(user, bounty)
         refuse_over_quota(bounty, quota_of(bounty, team))
@@ -264,6 +262,27 @@ def enter(
         )
         sent.taken = True
     return submission, True
+
+
+def sent_before(user: AbstractBaseUser, bounty: Bounty, key: str, digest: str) -> Submission | None:
+    """What came with this key before, which must be the same."""
+    earlier = (
+        Submission.objects.filter(team__user=user, team__bounty=bounty, idempotency_key=key).first()
+        if key
+        else None
+    )
+    if earlier and earlier.request_sha256 != digest:
+        raise IntakeError("idempotency_key_reused", KEY_REUSED)
+    return earlier
+
+
+def refuse_at_sight(
+    user: AbstractBaseUser, bounty: Bounty, group: Group, predictor: Predictor | None
+) -> None:
+    """What is refused before any file is stored."""
+    bounty = Bounty.objects.get(pk=bounty.pk)
+    refuse_unless_allowed(bounty, user)
+    refuse_bad_models(bounty, group, predictor)
 
 
 @dataclass

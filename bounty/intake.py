@@ -13,7 +13,16 @@ from common.intake import IntakeError
 from fairness.slices import compile_rule
 
 from . import tasks
-from .entry import Group, Predictor, enter, in_storage, refuse_bad_models, refuse_unless_allowed, team_of
+from .entry import (
+    Group,
+    Predictor,
+    enter,
+    in_storage,
+    refuse_at_sight,
+    refuse_bad_models,
+    refuse_unless_allowed,
+    team_of,
+)
 from .models import Bounty, Check, Submission
 from .parts import constant_answers, rule_answers, sample_part, schema_of
 from .sample import describe, describe_fix
@@ -66,7 +75,7 @@ def check_rules(bounty: Bounty, group: Group, predictor: Predictor | None = None
 def check_model(
     user: AbstractBaseUser, bounty: Bounty, group: Group, predictor: Predictor | None = None
 ) -> Check:
-    refuse_bad_models(bounty, group, predictor)
+    refuse_at_sight(user, bounty, group, predictor)
     with in_storage(group, predictor) as sent, transaction.atomic():
         bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
         refuse_unless_allowed(bounty, user)

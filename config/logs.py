@@ -49,6 +49,8 @@ def config(form: str, level: str) -> dict:
             "celery.app.trace": ours | {"level": "WARNING"},
             "celery.worker.strategy": ours | {"level": "WARNING"},
             "celery.beat": ours | {"level": "WARNING"},
+            # Each failed try of each pool; who needed the connection says it as well.
+            "psycopg.pool": ours | {"level": "ERROR"},
         },
     }
 

@@ -82,8 +82,11 @@ def _merge(options: argparse.Namespace) -> None:
     limit(options.seconds, options.memory_mb)
     try:
         merged = merge_onnx(bundle)
-    except MemoryError as error:
-        raise BundleError("Putting the parts together takes more memory than is given.") from error
+    except Exception as error:
+        # onnx tells of it in errors of its own.
+        if isinstance(error, MemoryError) or "bad_alloc" in str(error):
+            raise BundleError("Putting the parts together takes more memory than is given.") from error
+        raise
     if options.rows is not None:
         check_merged(merged, bundle, read_rows(bundle, options.rows))
     options.out.write_bytes(merged)

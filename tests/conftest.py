@@ -25,12 +25,8 @@ def pytest_configure():
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
-    # Processes that test side by side have a database each; files and counts must be apart as well.
-    process = os.environ.get("PYTEST_XDIST_WORKER", "")
-    settings.CACHES["default"]["KEY_PREFIX"] += process
-    for name in ("default", "hidden"):
-        options = settings.STORAGES[name]["OPTIONS"]
-        options["location"] = options["location"] / process
+    # Processes that test side by side share a Redis (tests.side_by_side).
+    settings.CACHES["default"]["KEY_PREFIX"] += os.environ.get("PYTEST_XDIST_WORKER", "")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -183,7 +183,7 @@ def test_what_only_the_rows_show_is_a_rejection_with_its_sentence(owner):
 
 def test_our_failure_is_told_without_its_traceback(owner, made, monkeypatch):
     def fail(*arguments, **options):
-        raise OSError("secret path")
+        raise RuntimeError("secret path")
 
     monkeypatch.setattr(analysis, "run_audit", fail)
     run_audits()

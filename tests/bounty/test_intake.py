@@ -181,7 +181,7 @@ def test_files_of_what_is_not_taken_are_discarded(open_bounty, cast):
     again, _ = intake.submit(cast.participant, open_bounty, sent(), idempotency_key="k")
     intake.submit(cast.participant, open_bounty, sent())
     assert refused(intake.submit, cast.participant, open_bounty, sent()).code == "too_many_unfinished"
-    assert again == first and Discarded.objects.filter(storage=parts.OPEN).count() == 2
+    assert again == first and Discarded.objects.filter(storage=parts.OPEN).count() == 1
     kept = set(Submission.objects.values_list("group_file", flat=True))
     assert kept.isdisjoint(Discarded.objects.values_list("path", flat=True))
     parts.delete_discarded()

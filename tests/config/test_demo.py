@@ -192,7 +192,7 @@ def test_passwords_are_for_their_owner_alone(data, completed):
     ],
 )
 def test_it_refuses_elsewhere(tmp_path, environ, arguments, sentence):
-    process = start(["manage.py", "demo", *arguments], tmp_path, SECRET_KEY="x", **environ)
+    process = start(["manage.py", "demo", *arguments], tmp_path, SECRET_KEY=50 * "x", **environ)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 1
     assert sentence in errors

@@ -81,6 +81,7 @@ def test_a_wake_up_that_cannot_be_sent_fails_nothing_and_is_not_waited_for(
 ):
     monkeypatch.setattr(tasks.work.app.conf, "broker_write_url", f"redis+socket://{tmp_path}/nobody.sock")
     monkeypatch.setattr(tasks.work.app, "_pool", None)
+    monkeypatch.setattr(tasks.work.app.amqp, "_producer_pool", None)
     began = time.monotonic()
     with django_capture_on_commit_callbacks(execute=True):
         group = intake.Group("rule", RULE["group_rule"])
