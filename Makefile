@@ -3,8 +3,8 @@ PORT ?= 8000
 ARGS ?=
 PYTHON := .venv/bin/python
 STACK := $(PYTHON) -m config.embedded
-# Side by side, a file's tests in one process.
-PYTEST := $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile -rs
+# Side by side, a file's tests in one process: three for two cores, as many wait for other programs.
+PYTEST := $(PYTHON) -m pytest -n 3 --dist loadfile -rs
 # onnxruntime would report home otherwise.
 export ORT_DISABLE_TELEMETRY := 1
 MANAGE := $(PYTHON) manage.py

@@ -30,9 +30,11 @@ RULES = ("age < 30 AND home = 'rent'", "age >= 60")
 @pytest.fixture
 def folders(tmp_path):
     """Both storages in folders of this test's own: it deletes them."""
-    stored = [storages[alias] for alias in (parts.OPEN, parts.HIDDEN)]
+    aliases = (parts.OPEN, parts.HIDDEN, parts.HIDDEN)
+    # A field has a storage of its own once a test has changed STORAGES.
+    stored = [storages[parts.OPEN], storages[parts.HIDDEN], TableUpload._meta.get_field("table").storage]
     before = [storage._location for storage in stored]
-    move(stored, [tmp_path / alias for alias in (parts.OPEN, parts.HIDDEN)])
+    move(stored, [tmp_path / alias for alias in aliases])
     yield tmp_path
     move(stored, before)
 
