@@ -36,7 +36,7 @@ OTHERS = {"dry_runs": "dry run", "tables": "table", "audits": "audit"}
 UNITS = (("h", 3600), ("min", 60), ("s", 1))
 VERDICTS, WITHIN = 200, timedelta(hours=24)
 NUMBERS_SECONDS, PARTS_SECONDS = 2.0, 10.0
-STATES = {"idle": "All works", "busy": "All works, some wait", "degraded": "Something is wrong"}
+STATES = {"idle": "Everything works", "busy": "Everything works, some wait", "degraded": "Something is wrong"}
 IDLE = "Nothing waits: what is sent now is judged at once."
 BUSY = "Jobs wait for a free worker and keep their place; the page of a submission says when it may start."
 NO_WORKERS = (
@@ -168,7 +168,7 @@ def spoken(seconds: int | None) -> str:
     if seconds is None:
         return "–"
     unit, size = next((name, size) for name, size in UNITS if seconds >= 2 * size or size == 1)
-    return f"{seconds // size} {unit}"
+    return f"{seconds // size}\N{NO-BREAK SPACE}{unit}"
 
 
 class QueueSerializer(serializers.Serializer):

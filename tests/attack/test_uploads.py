@@ -5,9 +5,11 @@ Each ends in a sentence for whoever sent it, or is taken and does no harm; nothi
 
 import json
 import re
+import tempfile
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.http import HttpResponse
 from django.urls import reverse
 
@@ -24,7 +26,8 @@ ROLES = {"approve": "y_true", "predicted": "y_pred", "home": "group", "sex": "gr
 BOUNDARY = b"hostile-boundary"
 # What a refusal never says: how we are made, where our files lie.
 INNARDS = re.compile(
-    r"Traceback|File \"|/work/|/tmp/|site-packages|0x[0-9a-f]{6}|<class|polars|psycopg|private/"
+    rf"Traceback|File \"|{re.escape(str(settings.BASE_DIR))}|{re.escape(tempfile.gettempdir())}/|"
+    r"site-packages|0x[0-9a-f]{6}|<class|polars|psycopg|private/"
 )
 
 

@@ -76,7 +76,7 @@ def test_times_to_a_verdict_come_from_enough_recent_ones_or_not_at_all(
         sent = submission.finished - timedelta(seconds=10 * (place + 1) - 0.5)
         Submission.objects.filter(pk=submission.pk).update(created=sent)
     assert ask(client)["verdict"] == {"n": 5, "median_seconds": 30, "p95_seconds": 50}
-    assert "median; 95 % within 50 s, of the last 5 in a day" in client.get("/status/").content.decode()
+    assert "median; 95 % within 50\xa0s, of the last 5 in a day" in client.get("/status/").content.decode()
     newest = Submission.objects.order_by("id").last()
     Submission.objects.filter(pk=newest.pk).update(finished=Now() - timedelta(days=2))
     assert ask(client)["verdict"] is None
