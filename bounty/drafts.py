@@ -16,7 +16,7 @@ from fairness.tables import TableError
 from . import tasks
 from .intake import NOT_PREPARED
 from .models import LEAST_CLUSTERS, UNFINISHED, Bounty, Status, TableUpload
-from .parts import HIDDEN, OPEN, discard, discard_files
+from .parts import HIDDEN, OPEN, discard_files, stored_files
 from .preview import preview as preview_of
 
 DRAFTS_PER_USER = 20
@@ -151,10 +151,10 @@ def has_roles(bounty: Bounty) -> bool:
 
 def add_upload(bounty: Bounty, *, table_name: str, **fields) -> TableUpload:
     """Save an upload in place of the ones before; a worker still busy with one of them writes nothing."""
-    before = files_of(bounty)
+    before = uploaded_files(bounty)
     upload = TableUpload.objects.create(bounty=bounty, table_name=table_name[-200:], **fields)
     bounty.uploads.exclude(pk=upload.pk).delete()
-    discard_files(before - files_of(bounty))
+    discard_files(before - uploaded_files(bounty))
     queue_upload(bounty, upload)
     return upload
 
@@ -165,7 +165,7 @@ def queue_upload(bounty: Bounty, upload: TableUpload) -> None:
     What was prepared before goes at once: prepared data never differs from the settings.
     """
     if bounty.is_prepared:
-        discard(bounty.parts)
+        discard_files(stored_files(bounty.parts))
         for name in PREPARED:
             setattr(bounty, name, Bounty._meta.get_field(name).get_default())
         bounty.save(update_fields=PREPARED)
@@ -179,7 +179,7 @@ def queue_upload(bounty: Bounty, upload: TableUpload) -> None:
     upload.save()
 
 
-def files_of(bounty: Bounty) -> set[tuple[str, str]]:
+def uploaded_files(bounty: Bounty) -> set[tuple[str, str]]:
     """Storage and path of every file that was uploaded for a bounty."""
     uploads = bounty.uploads.all()
     return {(HIDDEN, one.table.name) for one in uploads} | {(OPEN, one.model_file.name) for one in uploads}
@@ -248,6 +248,6 @@ def delete_draft(bounty: Bounty) -> None:
     with transaction.atomic():
         bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
         refuse_opened(bounty)
-        discard_files(files_of(bounty))
-        discard(bounty.parts)
+        discard_files(uploaded_files(bounty))
+        discard_files(stored_files(bounty.parts))
         bounty.delete()

@@ -241,25 +241,29 @@ def enter(
     if earlier:
         return earlier, False
     refuse_at_sight(user, bounty, group, predictor)
-    with in_storage(group, predictor) as sent, transaction.atomic():
-        # The lock makes ids follow the order of submission and quotas hold under concurrent requests.
-        bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
-        earlier = sent_before(user, bounty, idempotency_key, digest)
-        if earlier:
-            return earlier, False
-        refuse_unless_allowed(bounty, user)
-        team = team_of(user, bounty)
-        refuse_over_quota(bounty, quota_of(bounty, team))
-        submission = Submission.objects.create(
-            bounty=bounty,
-            team=team,
-            kind=Submission.Kind.FIX if predictor else Submission.Kind.FIND,
-            note=note[:2000],
-            idempotency_key=idempotency_key,
-            request_sha256=digest,
-            origin=origin,
-            **sent.fields,
-        )
+    if group.file or (predictor and predictor.file):
+        # Before it is stored; what was asked without the lock is asked again under it.
+        refuse_over_quota(bounty, quota_of(bounty, Team.objects.filter(user=user, bounty=bounty).first()))
+    with in_storage(group, predictor) as sent:
+        with transaction.atomic():
+            # The lock makes ids follow the order of submission and quotas hold under concurrent requests.
+            bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
+            earlier = sent_before(user, bounty, idempotency_key, digest)
+            if earlier:
+                return earlier, False
+            refuse_unless_allowed(bounty, user)
+            team = team_of(user, bounty)
+            refuse_over_quota(bounty, quota_of(bounty, team))
+            submission = Submission.objects.create(
+                bounty=bounty,
+                team=team,
+                kind=Submission.Kind.FIX if predictor else Submission.Kind.FIND,
+                note=note[:2000],
+                idempotency_key=idempotency_key,
+                request_sha256=digest,
+                origin=origin,
+                **sent.fields,
+            )
         sent.taken = True
     return submission, True
 

@@ -167,7 +167,7 @@ def run_upload(upload: TableUpload, sandbox: Sandbox) -> None:
         if kept:
             Bounty.objects.filter(pk=bounty.pk).update(**facts)
     if not kept:
-        parts.discard(facts["parts"])
+        parts.discard_files(parts.stored_files(facts["parts"]))
 
 
 def run_turn(turn: HouseTurn, sandbox: Sandbox) -> None:

@@ -76,13 +76,21 @@ def check_model(
     user: AbstractBaseUser, bounty: Bounty, group: Group, predictor: Predictor | None = None
 ) -> Check:
     refuse_at_sight(user, bounty, group, predictor)
-    with in_storage(group, predictor) as sent, transaction.atomic():
-        bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
-        refuse_unless_allowed(bounty, user)
-        team = team_of(user, bounty)
-        if team.checks.filter(created__gte=Now() - timedelta(hours=1)).count() >= CHECKS_PER_HOUR:
-            raise IntakeError("too_many_checks", CHECKS_USED.format(cap=CHECKS_PER_HOUR))
-        check = Check.objects.create(team=team, **sent.fields)
+    refuse_too_many_checks(user, bounty)
+    with in_storage(group, predictor) as sent:
+        with transaction.atomic():
+            bounty = Bounty.objects.select_for_update().get(pk=bounty.pk)
+            refuse_unless_allowed(bounty, user)
+            refuse_too_many_checks(user, bounty)
+            check = Check.objects.create(team=team_of(user, bounty), **sent.fields)
         sent.taken = True
     transaction.on_commit(tasks.work.delay, robust=True)
     return check
+
+
+def refuse_too_many_checks(user: AbstractBaseUser, bounty: Bounty) -> None:
+    lately = Check.objects.filter(
+        team__user=user, team__bounty=bounty, created__gte=Now() - timedelta(hours=1)
+    )
+    if lately.count() >= CHECKS_PER_HOUR:
+        raise IntakeError("too_many_checks", CHECKS_USED.format(cap=CHECKS_PER_HOUR))

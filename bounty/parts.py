@@ -6,9 +6,10 @@ Row order is the stored order, and the hidden rows are the leaderboard half foll
 import hashlib
 import io
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from pathlib import PurePosixPath
 
 import numpy as np
 import polars as pl
@@ -25,12 +26,13 @@ from .sandbox import FeatureTable
 
 FEATURES, TRUTH = "features", "truth"
 OPEN, HIDDEN = "default", "hidden"  # storages: of what pages show, and of what only workers read
+STORAGES = {"sample": OPEN, "leaderboard": HIDDEN, "final": HIDDEN}
 MOST = 1e100
 DELETED_AT_ONCE = 100
 
 
 class DamagedPart(Exception):
-    """A stored file no longer has the hash that was recorded when it was prepared."""
+    """A stored file is not the one that was recorded when it was prepared, or not of this part."""
 
 
 @dataclass(frozen=True)
@@ -55,33 +57,51 @@ def evidence_of(truth: pl.DataFrame) -> Evidence:
     )
 
 
-def store(frame: pl.DataFrame, storage: str) -> dict:
-    """Write a frame to a storage; the record to find it by and to check it with."""
+def store(frame: pl.DataFrame, bounty: Bounty, name: str, kind: str) -> dict:
+    """Write a frame to the storage of its part; the record to find it by and to check it with."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer)
     data = buffer.getvalue()
-    path = storages[storage].save(f"parts/{uuid.uuid4().hex}.parquet", ContentFile(data))
-    return {
-        "storage": storage,
-        "path": path,
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "bytes": len(data),
-    }
+    path = f"{folder_of(bounty, name, kind)}/{uuid.uuid4().hex}.parquet"
+    path = storages[STORAGES[name]].save(path, ContentFile(data))
+    return {"path": path, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 
 
-def fetch(record: dict) -> pl.DataFrame:
-    # Parts of before there were two storages name none.
-    with storages[record.get("storage", OPEN)].open(record["path"]) as file:
+def folder_of(bounty: Bounty, name: str, kind: str) -> str:
+    """Where a file's name says what it is for: whoever can write the record can then not have truth read as
+    features, or as another bounty's.
+    """
+    return f"parts/{bounty.pk}/{name}/{kind}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """A stored file and the hash it had: the key under which its content is kept."""
+
+    storage: str
+    path: str
+    sha256: str
+
+
+def record_of(bounty: Bounty, name: str, kind: str) -> Record:
+    stored = bounty.parts[name][kind]
+    if str(PurePosixPath(stored["path"]).parent) != folder_of(bounty, name, kind):
+        raise DamagedPart(f"{stored['path']} is not {kind} of the {name} part of bounty {bounty.pk}")
+    return Record(STORAGES[name], stored["path"], stored["sha256"])
+
+
+def fetch(record: Record) -> pl.DataFrame:
+    with storages[record.storage].open(record.path) as file:
         data = file.read()
-    if hashlib.sha256(data).hexdigest() != record["sha256"]:
-        raise DamagedPart(record["path"])
+    if hashlib.sha256(data).hexdigest() != record.sha256:
+        raise DamagedPart(f"{record.path} has another hash than it had when it was prepared")
     return pl.read_parquet(io.BytesIO(data))
 
 
-def discard(stored: dict) -> None:
-    """Have the files of a bounty's parts deleted, as `preparation.prepare` recorded them."""
-    records = [part[kind] for part in stored.values() for kind in (FEATURES, TRUTH)]
-    discard_files((record.get("storage", OPEN), record["path"]) for record in records)
+def stored_files(stored: dict) -> Iterator[tuple[str, str]]:
+    """The files of a bounty's parts, by storage and path."""
+    for name, part in stored.items():
+        yield from ((STORAGES[name], part[kind]["path"]) for kind in (FEATURES, TRUTH))
 
 
 def discard_files(files: Iterable[tuple[str, str]]) -> None:
@@ -109,12 +129,12 @@ def sample_part(bounty: Bounty) -> Part:
 
 
 def sample_table(bounty: Bounty) -> FeatureTable:
-    return _feature_table(schema_of(bounty), records(bounty, "sample")[:1])
+    return _feature_table(schema_of(bounty), (record_of(bounty, "sample", FEATURES),))
 
 
 def hidden_table(bounty: Bounty) -> FeatureTable:
     """Both hidden halves' features at once: what the sandbox is given."""
-    halves = (records(bounty, "leaderboard")[0], records(bounty, "final")[0])
+    halves = (record_of(bounty, "leaderboard", FEATURES), record_of(bounty, "final", FEATURES))
     return _feature_table(schema_of(bounty), halves)
 
 
@@ -134,20 +154,18 @@ def unpack(bits: bytes, rows: int) -> np.ndarray:
     return np.unpackbits(np.frombuffer(bits, np.uint8), count=rows).astype(bool)
 
 
-def records(bounty: Bounty, name: str) -> tuple[tuple, tuple]:
-    """Hashable records of a part's two files: the key under which their content is kept."""
-    stored = bounty.parts[name]
-    return tuple(stored[FEATURES].items()), tuple(stored[TRUTH].items())
+def records(bounty: Bounty, name: str) -> tuple[Record, Record]:
+    return record_of(bounty, name, FEATURES), record_of(bounty, name, TRUTH)
 
 
 @lru_cache(maxsize=8)
-def read_part(features: tuple, truth: tuple) -> Part:
-    return Part(fetch(dict(features)), fetch(dict(truth)))
+def read_part(features: Record, truth: Record) -> Part:
+    return Part(fetch(features), fetch(truth))
 
 
 @lru_cache(maxsize=8)
-def _feature_table(schema: tuple[Column, ...], records: tuple[tuple, ...]) -> FeatureTable:
-    return FeatureTable(pl.concat([fetch(dict(record)) for record in records]), schema)
+def _feature_table(schema: tuple[Column, ...], records: tuple[Record, ...]) -> FeatureTable:
+    return FeatureTable(pl.concat([fetch(record) for record in records]), schema)
 
 
 # Fixes: what they answer, and what their answers cost
@@ -211,7 +229,11 @@ def answered(bounty: Bounty, name: str) -> Answered:
 
 @lru_cache(maxsize=8)
 def _answered(
-    key: tuple, labels: tuple[str, ...], loss: str, favourable: str, facts: tuple[tuple[str, float], ...]
+    key: tuple[Record, Record],
+    labels: tuple[str, ...],
+    loss: str,
+    favourable: str,
+    facts: tuple[tuple[str, float], ...],
 ) -> Answered:
     truth = read_part(*key).truth
     clusters = truth["cluster"].to_numpy() if "cluster" in truth.columns else None

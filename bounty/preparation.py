@@ -1,6 +1,7 @@
 """From an organiser's table to a bounty's three parts: checked, split once, stored apart, hashed."""
 
 import secrets
+from pathlib import PurePosixPath
 
 import numpy as np
 import polars as pl
@@ -15,11 +16,11 @@ from fairness.splits import split_rows
 from fairness.tables import CheckedTable, TableError, check_bounty_table, first_row_number, read_table
 
 from .models import LEAST_CLUSTERS, PARTS, Bounty, TableUpload
-from .parts import FEATURES, HIDDEN, OPEN, TRUTH, label_numbers, store
+from .parts import FEATURES, TRUTH, DamagedPart, label_numbers, store
 from .sample import summary
 from .sandbox import REJECTIONS, FeatureTable, Rejected, Sandbox, check_base_model
 
-STORAGES = {"sample": OPEN, "leaderboard": HIDDEN, "final": HIDDEN}
+TABLES = TableUpload._meta.model_name  # where they lie (common.files.private_path)
 SMALL_GROUPS = 20  # of a column, as the organiser is told of them
 # The organiser's model must give the table's predictions, but for rows that rounding to float32 moves.
 REPRODUCED_SHARE = 0.999
@@ -57,8 +58,8 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
             "rows": len(rows),
             **error_facts(truth[rows], bounty.loss, favourable, facts.get("unit", 1.0)),
             "small_groups": small_groups(bounty, checked.features[rows], truth[rows]),
-            FEATURES: store(checked.features[rows], STORAGES[name]),
-            TRUTH: store(truth[rows], STORAGES[name]),
+            FEATURES: store(checked.features[rows], bounty, name, FEATURES),
+            TRUTH: store(truth[rows], bounty, name, TRUTH),
         }
     return {
         "schema": [{"name": column.name, "dtype": column.dtype} for column in checked.schema],
@@ -73,6 +74,9 @@ def prepare(upload: TableUpload, sandbox: Sandbox) -> dict:
 
 
 def read_checked(bounty: Bounty, upload: TableUpload) -> CheckedTable:
+    # Whoever can write its record must not have a hidden part read as a table.
+    if str(PurePosixPath(upload.table.name).parent) != TABLES:
+        raise DamagedPart(f"{upload.table.name} is no uploaded table")
     texts = (bounty.label_column, bounty.prediction_column) if bounty.is_speech else ()
     with local_copy(upload.table) as path, rows_from(first_row_number(path)):
         return check_bounty_table(

@@ -101,6 +101,7 @@ def claim(model: type[Job]) -> Job | None:
         job = (
             model.objects.select_for_update(skip_locked=True)
             .filter(status=Status.QUEUED)
+            .exclude(leased_until__gt=Now())
             .order_by("id")
             .first()
         )
@@ -166,13 +167,13 @@ def is_outage(error: BaseException) -> bool:
 def give_back(job: Job, error: BaseException) -> None:
     """Our failure: queue the job again at its old place, or fail it after its last try.
 
-    An outage is no try and is waited for: the job stays running, without a lease, until it is reaped.
+    An outage is no try and is waited for: until then nobody takes the job, and others go before it.
     """
     log = "".join(traceback.format_exception(error))[-LOG_CHARACTERS:]
     queued = {"status": Status.QUEUED, "lease": None, "leased_until": None, "log": log}
     if is_outage(error):
         later = Now() + timedelta(seconds=WAIT_SECONDS)
-        waiting = {"status": Status.RUNNING, "leased_until": later, "tries": F("tries") - 1}
+        waiting = {"leased_until": later, "tries": F("tries") - 1}
         when_it_is_back(lambda: held(job).update(**(queued | waiting)))
     elif job.tries < settings.JOB_TRIES:
         when_it_is_back(lambda: held(job).update(**queued))
@@ -203,9 +204,7 @@ def when_it_is_back(write: Callable[[], object]) -> None:
 
 def reap_lost(model: type[Job]) -> None:
     """Queue the jobs again whose lease ran out, and fail those on their last try."""
-    due = model.objects.filter(status=Status.RUNNING, leased_until__lt=Now())
-    due.filter(lease=None).update(status=Status.QUEUED, leased_until=None)  # an outage was waited for
-    lost = due.exclude(lease=None)
+    lost = model.objects.filter(status=Status.RUNNING, leased_until__lt=Now())
     ended = {"lease": None, "leased_until": None, "lease_expiries": F("lease_expiries") + 1}
     failed = lost.filter(tries__gte=settings.JOB_TRIES).update(status=Status.FAILED, finished=Now(), **ended)
     queued = lost.update(status=Status.QUEUED, **ended)

@@ -26,7 +26,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.db.models import FileField
 
 from bounty.models import Bounty
-from bounty.parts import FEATURES, HIDDEN, OPEN, TRUTH
+from bounty.parts import HIDDEN, OPEN, stored_files
 from common.files import hidden_storage
 
 from .postgres import DumpError, connect, major_version, programs, start
@@ -142,9 +142,7 @@ def named_files() -> set[Found]:
         for name in model._base_manager.exclude(**{field.name: ""}).values_list(field.name, flat=True)
     }
     for parts, base_model in Bounty.objects.values_list("parts", "base_model"):
-        records = [part[kind] for part in parts.values() for kind in (FEATURES, TRUTH)]
-        records += [base_model] if "path" in base_model else []
-        found |= {(record.get("storage", OPEN), record["path"]) for record in records}
+        found |= set(stored_files(parts)) | ({(OPEN, base_model["path"])} if "path" in base_model else set())
     for _, name in found:
         check_name(name)
     return found

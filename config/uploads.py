@@ -4,12 +4,20 @@ from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import FileUploadHandler
 
-AUDITS = ("audits", "audits_api")
 TOO_BIG = "The request's body is larger than what is taken."
+# The addresses that take files, and the settings that say how large ones: they lie on the disk before a page
+# asks who sent them.
+TABLES, MODELS = ("TABLE_MAX_BYTES", "MODEL_MAX_BYTES"), ("MODEL_MAX_BYTES", "MODEL_MAX_BYTES")
+TAKEN = {
+    **dict.fromkeys(("audits:new", "audits:setup", "audits_api:audit-list"), ("AUDIT_MAX_BYTES",)),
+    **dict.fromkeys(("bounty:new", "bounty:upload", "admin:bounty_tableupload_add"), TABLES),
+    **dict.fromkeys(("bounty:submit", "bounty:check_group"), MODELS),
+    **dict.fromkeys(("api:bounty-submissions", "api:bounty-check"), MODELS),
+}
 
 
 class CappedUpload(FileUploadHandler):
-    """A table and a model, or an audit's file, for those who are signed in; strangers upload nothing."""
+    """Files where an address takes them, for those who are signed in; strangers upload nothing."""
 
     def handle_raw_input(self, input_data, META, content_length, boundary, encoding=None) -> None:
         if content_length > settings.DATA_UPLOAD_MAX_MEMORY_SIZE + self.files_cap():
@@ -18,9 +26,7 @@ class CappedUpload(FileUploadHandler):
     def files_cap(self) -> int:
         if self.request is None or not self.request.user.is_authenticated:
             return 0
-        if self.request.resolver_match.app_name in AUDITS:
-            return settings.AUDIT_MAX_BYTES
-        return settings.TABLE_MAX_BYTES + settings.MODEL_MAX_BYTES
+        return sum(getattr(settings, name) for name in TAKEN.get(self.request.resolver_match.view_name, ()))
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:
         return raw_data

@@ -85,7 +85,8 @@ def _english(texts: pl.Series) -> pl.Series:
     different = texts.unique()
     clean = _whisper()
     readable = different.str.replace_all(LONG_NUMBER, "$1 ")
-    cleaned = pl.Series([clean(_closed(text)) for text in readable], dtype=pl.String)
+    # Its time grows with the square of a run of spaces, so each run is one space first.
+    cleaned = pl.Series([clean(" ".join(_closed(text).split())) for text in readable], dtype=pl.String)
     return _spaced(texts.replace_strict(different, cleaned, return_dtype=pl.String))
 
 

@@ -207,10 +207,25 @@ def test_a_full_disk_costs_no_try_and_is_waited_for(made, monkeypatch):
     monkeypatch.setattr(analysis, "run_audit", fail)
     for _ in range(4):
         assert run_audits() == 1
-        Audit.objects.update(leased_until=Now() - timedelta(seconds=1))
         analysis.reap()
+        assert run_audits() == 0, "it is waited for"
+        Audit.objects.update(leased_until=Now() - timedelta(seconds=1))
     made.refresh_from_db()
     assert (made.status, made.tries, made.lease_expiries) == (Status.QUEUED, 0, 0)
+
+
+def test_an_audit_that_always_meets_a_full_disk_holds_up_no_other(made, cast, monkeypatch):
+    other, run = make(cast.participant, speech_table(12)), analysis.run_audit
+
+    def fail_once(*arguments, **options):
+        monkeypatch.setattr(analysis, "run_audit", run)
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(analysis, "run_audit", fail_once)
+    assert run_audits() == 2
+    other.refresh_from_db()
+    made.refresh_from_db()
+    assert (other.status, made.status) == (Status.SCORED, Status.QUEUED)
 
 
 def test_a_worker_that_dies_each_time_fails_it_in_the_end(made):

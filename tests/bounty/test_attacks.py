@@ -99,7 +99,7 @@ def test_answers_to_refused_finds_are_the_same_whatever_the_hidden_labels_are(ca
     truth = parts.part(open_bounty, "leaderboard").truth
     other = np.random.default_rng(1).permutation(len(truth))
     # Other people are decided wrongly now; the stored part says so, everything else is as it was.
-    stored = parts.store(truth[other], parts.HIDDEN)
+    stored = parts.store(truth[other], open_bounty, "leaderboard", "truth")
     open_bounty.parts["leaderboard"]["truth"] |= {"path": stored["path"]}
     open_bounty.parts["leaderboard"]["truth"] |= {"sha256": stored["sha256"]}
     open_bounty.save(update_fields=["parts"])

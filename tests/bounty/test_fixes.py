@@ -189,6 +189,7 @@ def work_alone() -> None:
     finally:
         own.close()
         connection.close()
+        connection.close()
 
 
 def test_every_verdict_comes_out_again_to_the_last_byte(cast, bounty, run_worker):

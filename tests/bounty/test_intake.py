@@ -173,19 +173,36 @@ def test_nobody_waits_for_a_slow_storage(open_bounty, cast, monkeypatch, send):
     assert free == [True]
 
 
-def test_files_of_what_is_not_taken_are_discarded(open_bounty, cast):
-    def sent() -> Group:
-        return Group("onnx", file=below(open_bounty, "age", 30))
+def test_files_of_what_is_not_taken_are_discarded(open_bounty, cast, monkeypatch):
+    """The last place is taken while the file is being stored."""
+    save = default_storage.save
+    intake.submit(cast.participant, open_bounty, Group("onnx", file=below(open_bounty, "age", 30)))
 
-    first, _ = intake.submit(cast.participant, open_bounty, sent(), idempotency_key="k")
-    again, _ = intake.submit(cast.participant, open_bounty, sent(), idempotency_key="k")
-    intake.submit(cast.participant, open_bounty, sent())
-    assert refused(intake.submit, cast.participant, open_bounty, sent()).code == "too_many_unfinished"
-    assert again == first and Discarded.objects.filter(storage=parts.OPEN).count() == 1
+    def late(name, content):
+        intake.submit(cast.participant, open_bounty, RULE)
+        return save(name, content)
+
+    monkeypatch.setattr(default_storage, "save", late)
+    group = Group("onnx", file=below(open_bounty, "age", 30))
+    assert refused(intake.submit, cast.participant, open_bounty, group).code == "too_many_unfinished"
+    assert Discarded.objects.filter(storage=parts.OPEN).count() == 1
     kept = set(Submission.objects.values_list("group_file", flat=True))
     assert kept.isdisjoint(Discarded.objects.values_list("path", flat=True))
     parts.delete_discarded()
     assert all(default_storage.exists(name) for name in kept) and not Discarded.objects.exists()
+
+
+def test_what_is_over_quota_is_refused_before_its_file_is_stored(open_bounty, cast, monkeypatch):
+    group = Group("onnx", file=below(open_bounty, "age", 30))
+    intake.submit(cast.participant, open_bounty, group, idempotency_key="k")
+    intake.submit(cast.participant, open_bounty, RULE)
+    intake.check_model(cast.participant, open_bounty, group)
+    monkeypatch.setattr(intake, "CHECKS_PER_HOUR", 1)
+    monkeypatch.setattr(default_storage, "save", lambda *_: pytest.fail("it was stored"))
+    assert refused(intake.submit, cast.participant, open_bounty, group).code == "too_many_unfinished"
+    assert refused(intake.check_model, cast.participant, open_bounty, group).code == "too_many_checks"
+    again, created = intake.submit(cast.participant, open_bounty, group, idempotency_key="k")
+    assert not created and again.group_format == "onnx"
 
 
 def test_a_rule_is_checked_on_the_sample_at_once(open_bounty):

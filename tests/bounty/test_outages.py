@@ -7,12 +7,13 @@ import pytest
 from django.db import OperationalError, connection
 from django.db.models.functions import Now
 
-from bounty import evaluation, intake, tasks
+from bounty import drafts, evaluation, intake, tasks
 from bounty.entry import Group
 from bounty.models import Status, Submission
 from bounty.sandbox import SandboxFailure
 from common import jobs
 from config.storage import PrivateStorage
+from tests.conftest import as_upload, draft, lending_table
 from tests.onnx_models import below
 
 
@@ -25,7 +26,6 @@ def find(cast, open_bounty) -> Submission:
 
 def wait_over(job: Submission) -> None:
     Submission.objects.filter(pk=job.pk).update(leased_until=Now() - timedelta(seconds=1))
-    jobs.reap_lost(Submission)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_storage_that_is_away_costs_no_try_however_long(find, sandbox, monkeypat
         for _ in range(5):
             assert evaluation.work(sandbox)
             find.refresh_from_db()
-            assert (find.status, find.tries, find.lease) == (Status.RUNNING, 0, None)
+            assert (find.status, find.tries, find.lease) == (Status.QUEUED, 0, None)
             assert not evaluation.work(sandbox), "it is waited for, not tried again at once"
             wait_over(find)
     find.refresh_from_db()
@@ -63,15 +63,23 @@ def test_storage_that_is_away_costs_no_try_however_long(find, sandbox, monkeypat
     assert (find.status, find.tries) == (Status.SCORED, 1)
 
 
-def test_a_job_that_waits_is_queued_by_the_reaper_after_a_moment_and_not_before(find, sandbox):
-    job = evaluation.claim()
-    jobs.give_back(job, OSError())
+def test_a_job_that_waits_is_taken_after_a_moment_and_not_before(find, sandbox):
+    jobs.give_back(evaluation.claim(), OSError())
     jobs.reap_lost(Submission)
-    find.refresh_from_db()
-    assert find.status == Status.RUNNING
+    assert evaluation.claim() is None
     wait_over(find)
-    find.refresh_from_db()
-    assert find.status == Status.QUEUED
+    assert evaluation.claim() == find
+
+
+def test_a_table_that_always_meets_an_outage_holds_up_no_other(cast, monkeypatch):
+    for name in ("first", "second"):
+        bounty = draft(cast.owner, slug=name, label_column="approve", prediction_column="predicted")
+        drafts.upload_table(bounty, as_upload(lending_table(200)))
+    first = evaluation.claim()
+    assert evaluation.claim() is None, "one table at a time"
+    jobs.give_back(first, OSError(errno.ENOSPC, "No space left on device"))
+    second = evaluation.claim()
+    assert (first.bounty.slug, second.bounty.slug) == ("first", "second")
 
 
 def test_a_job_is_given_back_as_soon_as_the_database_is_there_again(find, settings, monkeypatch):

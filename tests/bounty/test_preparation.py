@@ -1,13 +1,16 @@
 """An organiser's table becomes three parts that fit together, or one sentence that says what to change."""
 
+from io import StringIO
+
 import polars as pl
 import pytest
 from django.core.files.storage import storages
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 
 from bounty import drafts, parts
 from bounty.intake import IntakeError
-from bounty.models import PARTS, Bounty, Status
+from bounty.models import Bounty, Status, TableUpload
 from tests.conftest import as_upload, draft, lending_table
 from tests.onnx_models import below
 
@@ -67,9 +70,9 @@ def test_a_person_stays_on_one_side(cast, run_worker):
 
 def test_the_recorded_hash_is_checked_at_every_first_read(draft_bounty, run_worker):
     prepare(draft_bounty, run_worker, as_upload(lending_table()))
-    record = draft_bounty.parts["leaderboard"]["truth"]
+    record = parts.record_of(draft_bounty, "leaderboard", "truth")
     parts.fetch(record)
-    with storages["hidden"].open(record["path"], "rb+") as file:
+    with storages["hidden"].open(record.path, "rb+") as file:
         file.seek(100)
         file.write(b"\x00\x01\x02")
     with pytest.raises(parts.DamagedPart):
@@ -78,14 +81,85 @@ def test_the_recorded_hash_is_checked_at_every_first_read(draft_bounty, run_work
 
 def test_hidden_rows_lie_apart_from_what_pages_show(draft_bounty, run_worker):
     prepare(draft_bounty, run_worker, as_upload(lending_table()))
-    where = {
-        name: {draft_bounty.parts[name][kind]["storage"] for kind in ("features", "truth")} for name in PARTS
-    }
-    assert where == {"sample": {"default"}, "leaderboard": {"hidden"}, "final": {"hidden"}}
     assert storages["hidden"].exists(draft_bounty.uploads.get().table.name)
-    for name in ("leaderboard", "final"):
-        path = draft_bounty.parts[name]["truth"]["path"]
-        assert storages["hidden"].exists(path) and not storages["default"].exists(path)
+    for name, storage in (("sample", "default"), ("leaderboard", "hidden"), ("final", "hidden")):
+        for kind in ("features", "truth"):
+            path = draft_bounty.parts[name][kind]["path"]
+            assert [alias for alias in ("default", "hidden") if storages[alias].exists(path)] == [storage]
+
+
+WRONG = (
+    ("leaderboard", "features", "leaderboard", "truth"),
+    ("final", "features", "final", "truth"),
+    ("leaderboard", "truth", "final", "truth"),
+    ("sample", "features", "leaderboard", "features"),
+    ("sample", "truth", "leaderboard", "truth"),
+)
+
+
+@pytest.mark.parametrize(("name", "kind", "from_name", "from_kind"), WRONG)
+@pytest.mark.parametrize("path", ["{other}", "{folder}/../../../../{other}"])
+def test_no_record_makes_a_worker_read_one_part_as_another(
+    draft_bounty, run_worker, name, kind, from_name, from_kind, path
+):
+    """Whoever can write to the database, as what serves pages can, has no hidden row by it."""
+    prepare(draft_bounty, run_worker, as_upload(lending_table()))
+    other = draft_bounty.parts[from_name][from_kind]
+    folder = parts.folder_of(draft_bounty, name, kind)
+    draft_bounty.parts[name][kind] = other | {
+        "path": path.format(other=other["path"], folder=folder),
+        "storage": "hidden",
+    }
+    with pytest.raises(parts.DamagedPart, match=f"is not {kind} of the {name} part"):
+        parts.part(draft_bounty, name)
+    if kind == "features":
+        with pytest.raises(parts.DamagedPart):
+            (parts.sample_table if name == "sample" else parts.hidden_table)(draft_bounty)
+
+
+def test_no_bounty_reads_the_rows_of_another(draft_bounty, cast, run_worker):
+    prepare(draft_bounty, run_worker, as_upload(lending_table()))
+    copy = draft(cast.owner, title="Another", slug="another")
+    copy.parts, copy.schema = draft_bounty.parts, draft_bounty.schema
+    with pytest.raises(parts.DamagedPart):
+        parts.hidden_table(copy)
+
+
+@pytest.mark.parametrize("path", ["{truth}", "tableupload/../{truth}"])
+def test_no_upload_makes_a_worker_read_a_hidden_part_as_a_table(draft_bounty, run_worker, path):
+    prepare(draft_bounty, run_worker, as_upload(lending_table()))
+    path = path.format(truth=draft_bounty.parts["leaderboard"]["truth"]["path"])
+    TableUpload.objects.create(bounty=draft_bounty, table=path, table_name="mine.parquet")
+    run_worker()
+    upload = TableUpload.objects.get(table=path)
+    assert (upload.status, "is no uploaded table" in upload.log) == (Status.FAILED, True)
+
+
+def test_parts_of_before_get_their_names_once(draft_bounty, run_worker):
+    prepare(draft_bounty, run_worker, as_upload(lending_table()))
+    before = every_part(draft_bounty)
+    named = [path for _, path in parts.stored_files(draft_bounty.parts)]
+    for name, part in draft_bounty.parts.items():
+        for kind in ("features", "truth"):
+            old, storage = f"parts/{name}-{kind}.parquet", parts.STORAGES[name]
+            with storages[storage].open(part[kind]["path"]) as file:
+                storages[storage].save(old, file)
+            part[kind] |= {"path": old, "storage": storage}
+    draft_bounty.save()
+    with pytest.raises(parts.DamagedPart):
+        parts.hidden_table(draft_bounty)
+    for moved in (6, 0):
+        out = StringIO()
+        call_command("move_parts", stdout=out)
+        assert out.getvalue().startswith(f"{moved} files have new names")
+    draft_bounty.refresh_from_db()
+    after = every_part(draft_bounty)
+    assert not {path for _, path in parts.stored_files(draft_bounty.parts)} & set(named)
+    for name in before:
+        assert after[name].features.equals(before[name].features)
+        assert after[name].truth.equals(before[name].truth)
+    parts.delete_discarded()
+    assert not storages["hidden"].exists("parts/final-truth.parquet")
 
 
 def test_hidden_files_have_no_address(draft_bounty, run_worker):

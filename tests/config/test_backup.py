@@ -65,10 +65,10 @@ def site(folders, cast):
     drafts.upload_table(bounty, as_upload(lending_table(50)))
     frame = pl.DataFrame({"a": [1, 2, 3]})
     bounty.parts = {
-        part: {kind: parts.store(frame, storage) for kind in (parts.FEATURES, parts.TRUTH)}
-        for part, storage in (("sample", parts.OPEN), ("final", parts.HIDDEN))
+        part: {kind: parts.store(frame, bounty, part, kind) for kind in (parts.FEATURES, parts.TRUTH)}
+        for part in ("sample", "final")
     }
-    bounty.base_model = parts.store(frame, parts.OPEN)
+    bounty.base_model = {"path": storages["default"].save("tableupload/model", ContentFile(b"a model"))}
     bounty.save()
     audit = Audit(
         owner=cast.owner, kind="speech", title="Voices", file_name="voices.csv", file_sha256="0" * 64

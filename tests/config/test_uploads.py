@@ -4,7 +4,14 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from config.uploads import TAKEN
 from tests.conftest import as_upload, lending_table
+
+PLACES = {
+    "audits:setup": ["a"],
+    **{name: ["loans"] for name in TAKEN if name.startswith(("bounty:", "api:"))},
+}
+TAKING = {name: PLACES.get(name, []) for name in TAKEN} | {"bounty:new": []}
 
 
 @pytest.fixture
@@ -37,6 +44,21 @@ def test_what_strangers_send_is_not_read_when_it_is_large(db, small_caps):
     client.cookies["csrftoken"] = "a" * 32
     assert send(client, 60).status_code == 400
     assert send(client, 1).status_code == 403
+
+
+def test_only_addresses_that_take_files_take_large_bodies(cast, open_bounty, small_caps):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.participant)
+    client.cookies["csrftoken"] = "a" * 32
+    for name, args in TAKING.items():
+        if not name.startswith("admin:"):
+            assert send_to(client, reverse(name, args=args)) == 403, name
+    for path in ("/tokens/", reverse("bounty:leaderboard", args=["loans"]), "/accounts/email/"):
+        assert send_to(client, path) == 400, path
+
+
+def send_to(client: Client, path: str) -> int:
+    return client.post(path, {"table": as_upload(lending_table(60))}).status_code
 
 
 def test_an_audits_file_has_a_cap_of_its_own(client, cast, small_caps, settings):
