@@ -6,12 +6,13 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.auth_backends import AuthenticationBackend
 from allauth.account.internal.userkit import filter_users_by_email, get_user_by_username
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.validators import RegexValidator
 from django.http import HttpRequest
 
 from common.address import client_address
 
+from . import mfa
 from .models import ApiToken
 
 # An address as a name could be somebody else's address, and would stand on leaderboards.
@@ -32,10 +33,26 @@ class Backend(AuthenticationBackend):
             user = get_user_by_username(name)
         return self._check_password(user, credentials["password"])
 
+    def get_user(self, user_id: int) -> AbstractBaseUser | None:
+        """The user of a session, with the beginning of their second factor."""
+        user = get_user_model().objects.annotate(factor_since=mfa.SINCE).filter(pk=user_id).first()
+        return user if user and self.user_can_authenticate(user) else None
+
 
 class Adapter(DefaultAccountAdapter):
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or "unknown"
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials) -> str:
+        """What was typed, and nothing else of what the caller may choose, such as a Host with any port."""
+        return (credentials.get("email") or credentials.get("username", "")).lower()
+
+    def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict]:
+        """Where there is a second factor, the password alone confirms nothing."""
+        methods = super().get_reauthentication_methods(user)
+        if user.is_authenticated and mfa.has_factor(user):
+            return [method for method in methods if method["id"] != "reauthenticate"]
+        return methods
 
     def send_account_already_exists_mail(self, email: str) -> None:
         # A new account costs a hash: without one here, the time would tell which addresses have an account.

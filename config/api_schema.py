@@ -15,8 +15,8 @@ STATUSES = {
     ),
     "401": ("No token, or one that is unknown, revoked or expired.", ("wrong_token", BAD_TOKEN, None)),
     "403": (
-        "Not for you: you organise this bounty, the CSRF token of a browser session is missing, or "
-        "organisers and staff need a second factor on this site (`mfa_required`).",
+        "Not for you: you organise this bounty, the CSRF token of a browser session is missing, or a second "
+        "factor is due (`mfa_required`): organisers and staff may need one, and a session shows it once.",
         ("own_bounty", "You organise this bounty, so you cannot submit to it.", None),
     ),
     "404": (

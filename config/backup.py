@@ -7,7 +7,8 @@ A backup is a folder:
     manifest.json     when it was made, how many rows each table has, which files could not be read
     SHA256SUMS        of all of these, for `sha256sum --check` too; written last: without it nothing counts
 
-Nothing is ever held in memory as a whole. Hidden labels are in it: the folder is its owner's alone.
+Its own SHA-256 stands for all of it. Nothing is ever held in memory as a whole. Hidden labels are in it: the
+folder is its owner's alone.
 """
 
 import hashlib
@@ -16,7 +17,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from subprocess import PIPE
 
 from django.apps import apps
@@ -44,8 +45,10 @@ TAKEN = "{folder} is there already: name a new folder."
 NO_FOLDER = "{folder} cannot be made ({reason}): name a folder in one that is yours."
 DUMP_FAILED = "pg_dump could not copy the database: {reason}"
 NOT_FINISHED = "{folder} is no finished backup: it has no SHA256SUMS."
+OTHER_SUM = "{folder} is not the backup of that sum: its own is {found}. Nothing of it was read."
 BROKEN = "{folder} is damaged: {problems}. Nothing was changed."
-ODD_NAME = "The database names a file “{name}”, which is no name of ours."
+ODD_NAME = "A file is named “{name}”, which is no name of ours."
+ODD_MANIFEST = "{folder} has a manifest that cannot be read. Nothing was changed."
 
 Found = tuple[str, str]  # a storage's alias and a name in it
 Tell = Callable[[str], object]
@@ -153,7 +156,7 @@ def alias_of(field: models.Field) -> str:
 
 
 def check_name(name: str) -> None:
-    if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or not name.isprintable():
+    if {"", ".", ".."} & set(name.split("/")) or "\\" in name or not name.isprintable():
         raise BackupError(ODD_NAME.format(name=name))
 
 
@@ -204,30 +207,73 @@ def chunks_of(path: Path) -> Iterator[bytes]:
 def verify(folder: Path) -> dict:
     """Read every file of a backup against its checksum; its manifest. What is wrong is a BackupError."""
     sums = read_sums(folder)
-    there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} - {SUMS}
-    problems = [f"{path} is missing" for path in sorted(set(sums) - there)]
-    problems += [f"{path} does not belong to it" for path in sorted(there - set(sums))]
-    for path in sorted(there & set(sums)):
+    files_in(folder)
+    paths = {str(path.relative_to(folder)): path for path in folder.rglob("*")}
+    there = {name for name, path in paths.items() if path.is_file()} - {SUMS}
+    links = {name for name, path in paths.items() if path.is_symlink()}
+    problems = [f"{path} is a link" for path in sorted(links)]
+    problems += [f"{path} is missing" for path in sorted({*sums, DUMP, MANIFEST} - there - links)]
+    problems += [f"{path} does not belong to it" for path in sorted(there - set(sums) - links)]
+    for path in sorted(there & set(sums) - links):
         if digest_of(chunks_of(folder / path)) != sums[path]:
             problems.append(f"{path} has changed")
     if problems:
         more = len(problems) - SHOWN
         listed = "; ".join(problems[:SHOWN]) + (f"; and {more} more" if more > 0 else "")
         raise BackupError(BROKEN.format(folder=folder, problems=listed))
-    return json.loads((folder / MANIFEST).read_text())
+    return read_manifest(folder)
+
+
+def read_manifest(folder: Path) -> dict:
+    """What a backup says of itself, if it says all that is asked of it."""
+    try:
+        facts = json.loads((folder / MANIFEST).read_text())
+        pairs = [pair for key in ("migrations", "missing", "deleted") for pair in facts[key]]
+        texts = [
+            facts["made"],
+            *facts["rows"],
+            *(text for first, second in pairs for text in (first, second)),
+        ]
+        numbers = [facts["format"], facts["files"], *facts["rows"].values()]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BackupError(ODD_MANIFEST.format(folder=folder)) from error
+    if not all(isinstance(text, str) for text in texts) or not all(isinstance(n, int) for n in numbers):
+        raise BackupError(ODD_MANIFEST.format(folder=folder))
+    return facts
+
+
+def check_sum(folder: Path, wanted: str) -> None:
+    """Refuse a backup that is whole, and another one than is meant."""
+    if (found := sum_of(folder)) != wanted.lower():
+        raise BackupError(OTHER_SUM.format(folder=folder, found=found))
+
+
+def sum_of(folder: Path) -> str:
+    """The one sum of a backup: of the list of all others."""
+    if not (folder / SUMS).is_file():
+        raise BackupError(NOT_FINISHED.format(folder=folder))
+    return digest_of(chunks_of(folder / SUMS))
 
 
 def read_sums(folder: Path) -> dict[str, str]:
     path = folder / SUMS
     if not path.is_file():
         raise BackupError(NOT_FINISHED.format(folder=folder))
-    lines = [SUM_LINE.fullmatch(line) for line in path.read_text().splitlines()]
+    lines = [SUM_LINE.fullmatch(line) for line in path.read_text(errors="replace").splitlines()]
     if not all(lines):
         raise BackupError(BROKEN.format(folder=folder, problems=f"{SUMS} cannot be read"))
     return {line[2]: line[1] for line in lines}
 
 
 def files_in(folder: Path) -> list[Found]:
-    """The files of a backup, by storage and name."""
-    paths = [PurePosixPath(path).parts for path in read_sums(folder)]
-    return sorted((parts[1], "/".join(parts[2:])) for parts in paths if parts[0] == FILES)
+    """The files of a backup, by storage and name: of no other storages than those that are backed up."""
+    return sorted(file_at(path) for path in read_sums(folder) if path not in (DUMP, MANIFEST))
+
+
+def file_at(path: str) -> Found:
+    top, _, rest = path.partition("/")
+    alias, _, name = rest.partition("/")
+    if top != FILES or alias not in (OPEN, HIDDEN):
+        raise BackupError(ODD_NAME.format(name=path))
+    check_name(name)
+    return alias, name

@@ -31,7 +31,8 @@ class Lines(Logger):
 
 logger_class = Lines
 worker_class = "gthread"
-threads = 4
+# A file that comes slowly holds one while it comes. With what asks for health, no more than DATABASE_POOL.
+threads = 8
 timeout = 120
 control_socket_disable = True
 

@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
@@ -20,6 +22,8 @@ logger = logging.getLogger(__name__)
 WITHIN_SECONDS = 2.5
 # A connection to a machine that went away may hang for many minutes after all is well again.
 GIVEN_UP_SECONDS = 30.0
+# Anybody may ask, and a load balancer must soon see a change.
+READY_SECONDS = 2.0
 PROBE = "readyz"
 
 
@@ -30,7 +34,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def readyz(request: HttpRequest) -> JsonResponse:
-    down = what_is_down()
+    down = ready()
     return JsonResponse({"ready": not down, "down": down}, status=503 if down else 200)
 
 
@@ -114,3 +118,24 @@ def what_is_down(*names: str) -> list[str]:
         thread.join(max(0.0, deadline - time.monotonic()))
     down = [thread.part for thread in threads if not thread.good]
     return [name for name in down if name != "migrations" or "database" not in down]
+
+
+class Kept:
+    """What a function said, for a while: however many ask, it is worked out once."""
+
+    def __init__(self, function: Callable[[], Any], seconds: float) -> None:
+        self.function, self.seconds = function, seconds
+        self.lock, self.until, self.value = threading.Lock(), 0.0, None
+
+    def __call__(self) -> Any:
+        with self.lock:
+            if time.monotonic() >= self.until:
+                self.value = self.function()
+                self.until = time.monotonic() + self.seconds
+            return self.value
+
+    def forget(self) -> None:
+        self.until = 0.0
+
+
+ready = Kept(what_is_down, READY_SECONDS)

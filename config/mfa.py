@@ -8,10 +8,12 @@ from allauth.core import context, ratelimit
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base import forms
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.forms import ActivateTOTPForm
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import OuterRef, Subquery
+from django.db.models.signals import post_save
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils.crypto import salted_hmac
 
@@ -26,7 +28,7 @@ API_SET_UP = (
     "Organisers and staff need a second factor here: set one up under “Second factor” in your account, "
     "then make a new token."
 )
-OLD_TOKEN = "This token is older than your second factor. Make a new one on the page “API tokens”."  # noqa: S105 -- a sentence
+API_ENTER = "This session has not shown your second factor. Open any page of the site and enter your code."
 TOO_MANY_CODES = "Too many wrong codes for this account today. Try again tomorrow, or ask the operator."
 
 
@@ -70,15 +72,22 @@ class AgainForm(Limited, forms.ReauthenticateForm):
     pass
 
 
-class ActivateForm(ActivateTOTPForm):
-    def clean_code(self) -> str:
-        """The code that switches the second factor on is the session's first use of it."""
-        code = super().clean_code()
-        record_authentication(context.request, self.user, "mfa", type=Authenticator.Type.TOTP)
-        return code
+@receiver(post_save, sender=Authenticator)
+def begin(instance: Authenticator, created: bool, **_: object) -> None:
+    """The code that switches it on is its first use. Tokens end: the password alone may have made them."""
+    if not created or instance.type != Authenticator.Type.TOTP:
+        return
+    ApiToken.objects.filter(user=instance.user_id).delete()
+    if context.request and context.request.user == instance.user:
+        record_authentication(context.request, instance.user, "mfa", id=instance.pk, type=instance.type)
 
 
-# Who needs it
+# Who needs it, and who has it
+
+# Recovery codes alone are none.
+FACTORS = Authenticator.objects.filter(type=Authenticator.Type.TOTP)
+# Since when a user has it: config.accounts.Backend reads it with the user, as every page wants to know.
+SINCE = Subquery(FACTORS.filter(user=OuterRef("pk")).values("created_at"))
 
 
 def is_bound(user: AbstractBaseUser | AnonymousUser, *, becomes: bool = False) -> bool:
@@ -88,21 +97,17 @@ def is_bound(user: AbstractBaseUser | AnonymousUser, *, becomes: bool = False) -
     return becomes or user.is_staff or user.organised_bounties.exists()
 
 
-def factor_of(user: AbstractBaseUser) -> Authenticator | None:
-    """Recovery codes alone are none."""
-    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
+def has_factor(user: AbstractBaseUser) -> bool:
+    return FACTORS.filter(user=user).exists()
 
 
 def used_it(request: HttpRequest) -> bool:
-    """Whether this session was opened with the second factor, or showed it since."""
-    return any(record["method"] == "mfa" for record in get_authentication_records(request, request.user))
+    """Whether this session was opened with the second factor, or showed it since: not an earlier one."""
+    since = request.user.factor_since.timestamp()
+    records = get_authentication_records(request, request.user)
+    return any(record["method"] == "mfa" and record["at"] >= since for record in records)
 
 
 def refusal_of_token(token: ApiToken) -> str:
-    """Why a token does not do: one from before the second factor may be of somebody who had the password."""
-    if not is_bound(token.user):
-        return ""
-    factor = factor_of(token.user)
-    if factor is None:
-        return API_SET_UP
-    return OLD_TOKEN if token.created < factor.created_at else ""
+    """Why a token does not do, of somebody who should have a second factor."""
+    return API_SET_UP if is_bound(token.user) and not has_factor(token.user) else ""

@@ -1,7 +1,8 @@
 """Put a backup in place of what is here, so that nothing is lost whenever it ends.
 
 Files come first: they only add. The database is restored beside the present one, counted, and then the two
-change names in one transaction. Until then the present one is untouched.
+change names in one transaction. Until then the present one is untouched, and it is never dropped: somebody
+may have written into it since it was found empty.
 """
 
 from contextlib import closing
@@ -23,6 +24,7 @@ from .backup import (
     BackupError,
     Found,
     Tell,
+    check_sum,
     count_rows,
     digest_of,
     files_in,
@@ -56,8 +58,10 @@ RESTORE_FAILED = "pg_restore could not read the database in: {reason}. The prese
 OTHER_ROWS = "Other rows were restored than were counted ({tables}). The present database was not touched."
 
 
-def restore(folder: Path, overwrite: bool, tell: Tell) -> tuple[dict, str]:
-    """Restore a backup; its manifest, and the name that the database before was given, if it is kept."""
+def restore(folder: Path, overwrite: bool, tell: Tell, wanted: str = "") -> tuple[dict, str]:
+    """Restore a backup, if given of this sum; its manifest, and the name that the database before has now."""
+    if wanted:
+        check_sum(folder, wanted)
     facts = verify(folder)
     tell("Every checksum is right.")
     check_versions(facts)
@@ -71,7 +75,7 @@ def restore(folder: Path, overwrite: bool, tell: Tell) -> tuple[dict, str]:
     read_database(folder / DUMP, beside, dumped)
     check_rows(beside, facts["rows"])
     tell(f"The database is read in: {sum(facts['rows'].values())} rows.")
-    return facts, change_places(present, beside, keep=overwrite)
+    return facts, change_places(present, beside)
 
 
 def check_versions(facts: dict) -> None:
@@ -189,17 +193,14 @@ def check_rows(database: str, wanted: dict[str, int]) -> None:
         raise BackupError(OTHER_ROWS.format(tables=", ".join(different)))
 
 
-def change_places(present: str, beside: str, keep: bool) -> str:
+def change_places(present: str, beside: str) -> str:
     """Give the restored database its name, and the present one another: both or neither."""
     before = f"{present}_before_{stamp()}"
     with closing(connect(MAINTENANCE, autocommit=False)) as server:
         execute(server, "ALTER DATABASE {} RENAME TO {}", present, before)
         execute(server, "ALTER DATABASE {} RENAME TO {}", beside, present)
         server.commit()
-        if not keep:
-            server.autocommit = True
-            execute(server, "DROP DATABASE {}", before)
-    return before if keep else ""
+    return before
 
 
 def execute(server: psycopg.Connection, statement: str, *names: str) -> None:

@@ -6,6 +6,7 @@ Without DATABASE_URL or CELERY_BROKER_URL the embedded services of FAULTLINE_DAT
 
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 import plotly
@@ -43,6 +44,10 @@ if not DEBUG and len(SECRET_KEY) < SECRET_KEY_CHARACTERS:
 ALLOWED_HOSTS = env("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
 CSRF_TRUSTED_ORIGINS = [origin for origin in env("CSRF_TRUSTED_ORIGINS", "").split(",") if origin]
 SITE_URL = env("SITE_URL", "http://127.0.0.1:8000")
+# What addresses in mails and files name (config.middleware.OneName); a trial goes by what it is called.
+SITE_HOST = "" if DEBUG else urlsplit(SITE_URL).netloc.lower()
+if not DEBUG and not SITE_HOST:
+    raise ImproperlyConfigured("SITE_URL is no address: write https://NAME.")
 
 INSTALLED_APPS = [
     "config",
@@ -56,7 +61,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.postgres",
     "django.contrib.sessions",
-    "django.contrib.staticfiles",
+    "config.static.StaticFiles",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -70,6 +75,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "config.requests.observed",
+    "config.middleware.OneName",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -188,6 +194,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Who can reach Redis can wake workers, not command them.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
@@ -252,7 +260,6 @@ MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_FORMS = {
     "authenticate": "config.mfa.SignInForm",
     "reauthenticate": "config.mfa.AgainForm",
-    "activate_totp": "config.mfa.ActivateForm",
 }
 MFA_TOTP_ISSUER = "Faultline"
 MFA_RECOVERY_CODES_SHOW_ONCE = True
@@ -335,6 +342,7 @@ STATIC_ROOT = Path(env("STATIC_ROOT") or FAULTLINE_DATA / "static")
 STATICFILES_DIRS = [BASE_DIR / "static", ("plotly", Path(plotly.__file__).parent / "package_data")]
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = False
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

@@ -1,11 +1,7 @@
 """Whether the site works and how long one waits: nothing of single bounties, teams or people."""
 
 import math
-import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from django.db import DatabaseError
 from django.db.models import Min
@@ -50,24 +46,6 @@ PARTS = {
 }
 
 
-class Kept:
-    """What a function said, for a while: however many ask, it is worked out once."""
-
-    def __init__(self, function: Callable[[], Any], seconds: float) -> None:
-        self.function, self.seconds = function, seconds
-        self.lock, self.until, self.value = threading.Lock(), 0.0, None
-
-    def __call__(self) -> Any:
-        with self.lock:
-            if time.monotonic() >= self.until:
-                self.value = self.function()
-                self.until = time.monotonic() + self.seconds
-            return self.value
-
-    def forget(self) -> None:
-        self.until = 0.0
-
-
 def read_numbers() -> dict:
     """What the database says of queues, waiting times and workers, where it answers in time."""
     if health.what_is_down("database"):
@@ -106,8 +84,8 @@ def at(times: list[int], share: float) -> int:
     return times[math.ceil(share * len(times)) - 1]
 
 
-numbers = Kept(read_numbers, NUMBERS_SECONDS)
-parts = Kept(health.what_is_down, PARTS_SECONDS)
+numbers = health.Kept(read_numbers, NUMBERS_SECONDS)
+parts = health.Kept(health.what_is_down, PARTS_SECONDS)
 
 
 def status() -> dict:

@@ -128,6 +128,24 @@ def back_up(folder: Path) -> Path:
     return folder / "backup"
 
 
+def put_into(taken: Path, path: str, content: bytes) -> None:
+    """As somebody who may write into a backup: with a sum that is right."""
+    (taken / path).parent.mkdir(exist_ok=True)
+    (taken / path).write_bytes(content)
+    sums = backup.read_sums(taken) | {path: backup.digest_of([content])}
+    (taken / "SHA256SUMS").write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()))
+
+
+def refused(taken: Path) -> str:
+    """What is said of a backup that is neither whole nor restored."""
+    with pytest.raises(CommandError) as checked:
+        call_command("backup", verify=taken)
+    with pytest.raises(CommandError) as restored:
+        call_command("restore", taken, overwrite=True)
+    assert str(checked.value) == str(restored.value)
+    return str(restored.value)
+
+
 def test_a_site_that_lost_everything_comes_back(judged, site, folders, client, drop_kept):
     parts.delete_discarded()
     board = client.get(f"/api/v1/bounties/{judged.slug}/leaderboard/").json()
@@ -239,6 +257,122 @@ def test_damage_is_found_and_nothing_is_restored(site, folders, damage, drop_kep
     assert rows_of_all_tables() == rows
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "files/staticfiles/app.js",
+        "files/nosuch/x",
+        "files/x",
+        "more",
+        "files/default/a\\..\\b",
+        "files/default/.",
+    ],
+)
+def test_a_file_that_no_backup_of_ours_has_is_refused(site, folders, path):
+    """With sums that are right: nothing but the two storages is written to."""
+    taken = back_up(folders)
+    with (taken / "SHA256SUMS").open("a") as sums:
+        sums.write(f"{'0' * 64}  {path}\n")
+    assert (
+        refused(taken)
+        == f"A file is named “{path.removeprefix('files/default/')}”, which is no name of ours."
+    )
+
+
+def test_a_link_is_refused_unread(site, folders, tmp_path):
+    taken = back_up(folders)
+    (tmp_path / "secret").write_bytes(b"known")
+    put_into(taken, "files/default/link", b"known")
+    (taken / "files/default/link").unlink()
+    (taken / "files/default/link").symlink_to(tmp_path / "secret")
+    assert "files/default/link is a link" in refused(taken)
+
+
+MANIFEST = {
+    "format": 1,
+    "made": "2027-01-01T02:00:00+00:00",
+    "migrations": [["bounty", "0001_initial"]],
+    "rows": {"auth_user": 1},
+    "files": 1,
+    "missing": [],
+    "deleted": [],
+}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        *(json.dumps({key: value for key, value in MANIFEST.items() if key != left}) for left in MANIFEST),
+        json.dumps(MANIFEST | {"rows": {"auth_user": "many"}}),
+        json.dumps(MANIFEST | {"rows": []}),
+        json.dumps(MANIFEST | {"migrations": [["bounty"]]}),
+        json.dumps(MANIFEST | {"missing": [[1, 2]]}),
+    ],
+)
+def test_a_manifest_that_lacks_something_is_refused(site, folders, content):
+    taken = back_up(folders)
+    put_into(taken, "manifest.json", content.encode())
+    assert "has a manifest that cannot be read" in refused(taken)
+
+
+def test_a_backup_without_its_manifest_or_dump_is_refused(site, folders):
+    taken = back_up(folders)
+    for path in ("manifest.json", "database.dump"):
+        (taken / path).unlink()
+        lines = (taken / "SHA256SUMS").read_text().splitlines()
+        (taken / "SHA256SUMS").write_text("".join(f"{line}\n" for line in lines if path not in line))
+        assert f"{path} is missing" in refused(taken)
+
+
+def test_a_list_of_sums_that_is_no_text_is_refused(site, folders):
+    taken = back_up(folders)
+    (taken / "SHA256SUMS").write_bytes(b"\xff\xfe\n")
+    assert "SHA256SUMS cannot be read" in refused(taken)
+
+
+def test_one_sum_stands_for_a_backup_and_another_one_is_refused(site, folders, capsys, drop_kept):
+    taken = back_up(folders)
+    told = capsys.readouterr().out.partition("Its sum is ")[2].partition(":")[0]
+    found = subprocess.run(["sha256sum", taken / "SHA256SUMS"], capture_output=True, text=True, check=True)
+    assert told == found.stdout.split()[0]
+    call_command("backup", verify=taken)
+    assert told in capsys.readouterr().out
+
+    put_into(taken, "files/default/planted", b"by somebody")
+    call_command("backup", verify=taken)
+    rows, files = rows_of_all_tables(), files_of(folders)
+    with pytest.raises(CommandError, match="is not the backup of that sum"):
+        call_command("restore", taken, overwrite=True, sum=told)
+    assert (rows_of_all_tables(), files_of(folders)) == (rows, files)
+    with pytest.raises(CommandError, match="no finished backup"):
+        call_command("restore", folders, overwrite=True, sum=told)
+    call_command("restore", taken, overwrite=True, sum=backup.sum_of(taken).upper())
+
+
+def test_what_is_written_while_a_backup_is_read_in_is_kept(site, folders, monkeypatch, drop_kept, capsys):
+    """Also where the site was empty before: a process that was started too early may have written."""
+    taken = back_up(folders)
+    rows = rows_of_all_tables()
+    lose_everything(folders)
+    call_command("migrate", verbosity=0)
+    real = restore.read_database
+
+    def meanwhile(*arguments):
+        real(*arguments)
+        with postgres.connect() as server:
+            server.execute("INSERT INTO auth_group (name) VALUES ('early')")
+
+    monkeypatch.setattr(restore, "read_database", meanwhile)
+    call_command("restore", taken)
+    kept = capsys.readouterr().out.rpartition("DROP DATABASE ")[2].split(";")[0]
+    assert rows_of_all_tables() == rows
+    with postgres.connect(kept) as server:
+        assert server.execute("SELECT name FROM auth_group").fetchall() == [("early",)]
+
+
 def test_a_site_that_is_there_is_not_overwritten_unasked(site, folders):
     taken = back_up(folders)
     rows, files = rows_of_all_tables(), files_of(folders)
@@ -303,13 +437,7 @@ def test_nothing_is_lost_when_it_fails_half_way(site, folders, monkeypatch, step
 def test_a_dump_that_cannot_be_read_in_leaves_the_database(site, folders, drop_kept):
     taken = back_up(folders)
     rows = rows_of_all_tables()
-    half = (taken / "database.dump").read_bytes()[:20_000]
-    (taken / "database.dump").write_bytes(half)
-    sums = (taken / "SHA256SUMS").read_text().splitlines()
-    digest = backup.digest_of([half])
-    (taken / "SHA256SUMS").write_text(
-        "".join(f"{digest}  database.dump\n" if "database.dump" in line else f"{line}\n" for line in sums)
-    )
+    put_into(taken, "database.dump", (taken / "database.dump").read_bytes()[:20_000])
     with pytest.raises(CommandError, match="pg_restore could not read the database in"):
         call_command("restore", taken, overwrite=True)
     assert rows_of_all_tables() == rows

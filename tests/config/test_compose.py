@@ -9,10 +9,12 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
 
+from config import gunicorn
 from config.services import web as embedded_web
 from config.services import worker as embedded_worker
 from config.warm_stop import PATIENCE_SECONDS
@@ -169,6 +171,24 @@ def test_web_and_worker_have_credentials_of_their_own():
         assert "s3_root_secret_key" not in SERVICES[name]["secrets"]
     named = {f"--web={web['S3_ACCESS_KEY']}", f"--worker={worker['S3_ACCESS_KEY']}"}
     assert named <= set(SERVICES["buckets"]["command"])
+
+
+def test_the_site_is_no_superuser_of_its_database(tmp_path):
+    """A superuser could have the database's server run programs."""
+    postgres = SERVICES["postgres"]
+    assert "./deploy/site-role.sh:/docker-entrypoint-initdb.d/site-role.sh:ro" in postgres["volumes"]
+    assert os.access(ROOT / "deploy/site-role.sh", os.X_OK)
+    script = (ROOT / "deploy/site-role.sh").read_text()
+    assert "CREATE ROLE faultline LOGIN NOSUPERUSER NOCREATEROLE CREATEDB PASSWORD :'password';" in script
+    assert "CREATE DATABASE faultline OWNER faultline;" in script
+    subprocess.run([ROOT / "deploy/make-secrets", tmp_path], check=True, capture_output=True)
+    secret = {name: (tmp_path / name).read_text().strip() for name in names_of(postgres["secrets"])}
+    url = urlsplit((tmp_path / "database_url").read_text().strip())
+    assert (url.username, url.password) == ("faultline", secret["database_password"])
+    assert postgres["environment"]["POSTGRES_USER"] == "postgres"
+    assert secret["postgres_password"] != url.password
+    for name in OURS:
+        assert not {"postgres_password", "database_password"} & names_of(SERVICES[name]["secrets"])
 
 
 def test_the_others_wait_until_the_one_offs_ended_well():
@@ -409,8 +429,56 @@ def test_the_image_holds_all_it_imports_and_each_has_its_own_credentials(image, 
     assert f"postgres {name == 'web'}" in done.stdout
 
 
+CADDYFILE = (ROOT / "deploy/Caddyfile").read_text()
+
+
+def test_the_proxy_has_a_body_whole_before_web_reads_any_of_it_of_a_stranger(settings):
+    """A stranger's body over the cap is refused unread: tests/config/test_uploads.py."""
+    by_length = re.search(r"not vars_regexp \{header\.Content-Length\} (\S+)", CADDYFILE)
+    streamed = re.compile(by_length[1])
+    whole = CADDYFILE.partition("handle @whole {")[2]
+    assert re.search(r"request_body \{\s+read_timeout 2m\s+\}\s+import web 3MB\s", whole)
+    assert "request_buffers {args[0]}" in CADDYFILE
+    cap = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert cap < 3_000_000
+    for length in (
+        "1",
+        "9999",
+        "1000000",
+        str(cap),
+        str(cap + 1),
+        "2999999",
+        "0000001000000",
+        "00000000000001",
+    ):
+        assert not streamed.search(length), length
+    for odd in ("1000000,99999999", "1000000, 99999999", "99999999,1000000", "+1000000", "1e6"):
+        assert not streamed.search(odd), odd
+    for length in ("", "0", "3000000", "00003000000", "10000000", "2000000000"):
+        assert streamed.search(length), length
+
+
+def test_the_proxy_waits_for_nobody_for_ever_and_cuts_no_large_upload_off(settings):
+    timeouts = dict(re.findall(r"^\t{3}(\w+) (\w+)$", CADDYFILE.partition("timeouts {")[2], re.M))
+    assert timeouts["read_header"] == "10s" and timeouts["idle"] == "2m"
+    assert settings.AUDIT_MAX_BYTES * 8 / (int(timeouts["read_body"].removesuffix("h")) * 3600) < 1_000_000
+    assert "response_buffers 1MB" in CADDYFILE
+
+
+def test_the_proxy_logs_no_request():
+    """Its lines have addresses, paths and headers, and so have those on what fails."""
+    assert not re.search(r"^\t+log( \{)?$", CADDYFILE, re.M)
+    assert "exclude http.log http.handlers" in CADDYFILE
+
+
+def test_a_thread_of_web_never_waits_for_a_connection_to_the_database():
+    """Two parts are asked for health beside them."""
+    pool = re.search(r"#DATABASE_POOL=(\d+)", (ROOT / ".env.example").read_text())[1]
+    assert gunicorn.threads + 2 <= int(pool)
+
+
 def test_the_proxy_serves_signed_links_to_the_open_bucket_alone():
-    site, files = re.split(r"\n\{\$FILES_DOMAIN\}", (ROOT / "deploy/Caddyfile").read_text())
+    site, files = re.split(r"\n\{\$FILES_DOMAIN\}", CADDYFILE)
     assert "{$DOMAIN} {" in site
     assert "storage" not in site
     assert "path /{$S3_BUCKET}/*" in files

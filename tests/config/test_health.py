@@ -13,8 +13,10 @@ from config import health
 
 @pytest.fixture(autouse=True)
 def nothing_asked(monkeypatch):
-    """No check of another test is still on its way."""
+    """No check of another test is still on its way, and no answer is kept."""
     monkeypatch.setattr(health, "asked", {})
+    monkeypatch.setattr(health.ready, "seconds", 0.0)
+    health.ready.forget()
 
 
 def test_healthz_answers_without_anything_else(client):
@@ -99,6 +101,20 @@ def test_readyz_answers_in_time_whatever_hangs_and_asks_nothing_twice(client, db
         thread.join(10)
     monkeypatch.undo()
     assert client.get("/readyz").json()["ready"]
+
+
+def test_however_many_ask_the_parts_are_asked_once_in_a_while(client, db, monkeypatch):
+    asked = []
+    monkeypatch.setattr(health.ready, "seconds", 60.0)
+    monkeypatch.setitem(health.CHECKS, "storage", lambda: asked.append(True))
+    assert all(client.get("/readyz").json()["ready"] for _ in range(5))
+    assert len(asked) == 1
+    health.ready.forget()
+    assert client.get("/readyz").json()["ready"] and len(asked) == 2
+
+
+def test_a_load_balancer_sees_a_change_within_seconds():
+    assert 1 <= health.READY_SECONDS <= 3
 
 
 @pytest.mark.parametrize("address", ["/healthz", "/readyz"])

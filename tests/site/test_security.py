@@ -124,12 +124,14 @@ PRODUCTION = {
     "MFA_REQUIRED": "1",
     "SECRET_KEY": secrets.token_urlsafe(48),
 }
-ASK = """
+UNCOLLECTED = """
 from django.conf import settings
 from django.test import Client
 from django.test.utils import override_settings
 files = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 override_settings(STORAGES=settings.STORAGES | files).enable()
+"""
+ASK = """
 client = Client(SERVER_NAME="faultline.example.org")
 secure = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.9"}
 plain, page = client.get("/accounts/login/"), client.get("/accounts/login/", headers=secure)
@@ -137,6 +139,14 @@ print(plain.status_code, plain["Location"], client.get("/healthz").status_code)
 print(page["Strict-Transport-Security"])
 print(page.cookies.output(header=""))
 print(settings.SESSION_COOKIE_NAME, settings.SESSION_COOKIE_SECURE, settings.SESSION_COOKIE_HTTPONLY)
+"""
+
+
+ASK_BY_OTHER_NAMES = """
+client = Client()
+print(client.get("/accounts/login/", headers={"host": "faultline.example.org:8443"})["Location"])
+inside = [client.get(path, headers={"host": "10.0.0.7:8000"}) for path in ("/healthz", "/", "/status/")]
+print(*(answer.status_code for answer in inside))
 """
 
 
@@ -171,8 +181,21 @@ def test_without_a_secret_key_nothing_starts(tmp_path):
     assert done.returncode != 0 and "SECRET_KEY is missing or shorter" in done.stderr
 
 
+def test_a_site_url_that_is_no_address_ends_in_a_sentence():
+    done = manage("check", SITE_URL="faultline.example.org")
+    assert done.returncode != 0 and "SITE_URL is no address: write https://NAME." in done.stderr
+
+
+def test_the_site_goes_by_one_name(db):
+    done = manage("shell", "-v", "0", "-c", UNCOLLECTED + ASK_BY_OTHER_NAMES)
+    assert done.returncode == 0, done.stderr
+    redirect, statuses = done.stdout.strip().splitlines()[-2:]
+    assert redirect == "https://faultline.example.org/accounts/login/"
+    assert statuses == "200 400 400"
+
+
 def test_cookies_and_redirects_insist_on_https(db):
-    done = manage("shell", "-v", "0", "-c", ASK)
+    done = manage("shell", "-v", "0", "-c", UNCOLLECTED + ASK)
     assert done.returncode == 0, done.stderr
     redirect, hsts, csrf, session = done.stdout.strip().splitlines()[-4:]
     assert redirect == "301 https://faultline.example.org/accounts/login/ 200"

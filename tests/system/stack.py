@@ -97,7 +97,8 @@ class Stack:
         self.workers = [f"worker{number}" for number in range(1, workers + 1)]
         names = ("postgres", "redis", "s3", "s3 server", *self.webs)
         self.ports = {name: free_port() for name in names}
-        self.database_password, self.redis_password = secrets.token_hex(12), secrets.token_hex(12)
+        self.superuser_password, self.database_password = secrets.token_hex(12), secrets.token_hex(12)
+        self.redis_password = secrets.token_hex(12)
         self.secret_key = secrets.token_urlsafe(48)
         self.keys: dict[str, tuple[str, str]] = {}
 
@@ -153,7 +154,7 @@ class Stack:
         self.add_redis()
         self.add_storage()
         self.engine.start("postgres", "redis", "s3 server", "s3", seconds=SLOW_START)
-        self.make_database()
+        self.make_site_role()
         self.make_buckets()
         self.manage("migrate", "--noinput")
         self.collect_static()
@@ -169,13 +170,13 @@ class Stack:
         cluster, become = folder / "cluster", None
         folder.mkdir()
         password = folder / "password"
-        password.write_text(self.database_password)
+        password.write_text(self.superuser_password)
         if os.geteuid() == 0:  # which PostgreSQL refuses
             user = pwd.getpwnam("postgres")
             become = partial(become_user, user)
             for path in (folder, password):
                 os.chown(path, user.pw_uid, user.pw_gid)
-        initdb = [str(programs / "initdb"), "-D", str(cluster), "-U", "faultline", "--pwfile", str(password)]
+        initdb = [str(programs / "initdb"), "-D", str(cluster), "-U", "postgres", "--pwfile", str(password)]
         initdb += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
         made = subprocess.run(initdb, preexec_fn=become, capture_output=True, text=True, check=False)
         if made.returncode:
@@ -189,7 +190,7 @@ class Stack:
                 argv,
                 folder,
                 {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"},
-                lambda _: self.database_answers("postgres"),
+                lambda _: self.database_answers(),
                 stop=(signal.SIGINT, 10.0),
                 orphaned=signal.SIGINT,
                 become=become,
@@ -245,6 +246,23 @@ class Stack:
         stop = (signal.SIGTERM, 40.0)
         self.engine.add(Container(name, argv, folder, environ, lambda it: " ready." in it.said(), stop))
 
+    def make_site_role(self) -> None:
+        """As the container of PostgreSQL does at its first start."""
+        password = self.folder / "site-password"
+        password.write_text(self.database_password + "\n")
+        environ = {
+            "PATH": f"{postgres_programs()}:{os.environ['PATH']}",
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.ports["postgres"]),
+            "PGPASSWORD": self.superuser_password,
+            "POSTGRES_USER": "postgres",
+            "DATABASE_PASSWORD_FILE": str(password),
+        }
+        script = REPOSITORY / "deploy/site-role.sh"
+        made = subprocess.run([script], env=environ, capture_output=True, text=True, check=False)
+        if made.returncode:
+            raise Broken(f"{script} failed: {made.stderr}")
+
     def make_database(self) -> None:
         with psycopg.connect(self.url_of("postgres"), autocommit=True) as connection:
             connection.execute("CREATE DATABASE faultline")
@@ -252,9 +270,12 @@ class Stack:
     def url_of(self, database: str) -> str:
         return f"{self.database_url.rpartition('/')[0]}/{database}"
 
-    def database_answers(self, database: str) -> bool:
+    def database_answers(self) -> bool:
+        address = f"127.0.0.1:{self.ports['postgres']}/postgres"
         try:
-            psycopg.connect(self.url_of(database), connect_timeout=2).close()
+            psycopg.connect(
+                f"postgresql://postgres:{self.superuser_password}@{address}", connect_timeout=2
+            ).close()
         except psycopg.OperationalError:
             return False
         return True

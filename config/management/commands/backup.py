@@ -5,11 +5,12 @@ from pathlib import Path
 import psycopg
 from django.core.management.base import BaseCommand, CommandError
 
-from ...backup import BackupError, back_up
+from ...backup import BackupError, back_up, sum_of
 from ...backup import verify as check
 from ...postgres import DumpError
 
 GOOD = "{folder} is whole: {files} files and {all_rows} rows, made {made}."
+SUM = "Its sum is {sum}: keep it apart from the backup, for `restore --sum`."
 DELETED = "{count} files were deleted while they were copied; nothing names them any more."
 MISSING = (
     "{count} files that the database names are not in the storage, first {first}. Everything else is in the "
@@ -35,11 +36,13 @@ class Command(BaseCommand):
             raise CommandError("Name a folder to make, or with --verify one to check.")
         try:
             facts = check(verify) if verify else back_up(to, self.stdout.write)
+            one_sum = sum_of(verify or to)
         except (BackupError, DumpError) as error:
             raise CommandError(str(error)) from error
         except (OSError, psycopg.Error) as error:
             raise CommandError(f"The backup is not finished: {error}") from error
         self.stdout.write(GOOD.format(folder=verify or to, all_rows=sum(facts["rows"].values()), **facts))
+        self.stdout.write(SUM.format(sum=one_sum))
         if facts["deleted"]:
             self.stdout.write(DELETED.format(count=len(facts["deleted"])))
         missing = facts["missing"] and MISSING.format(

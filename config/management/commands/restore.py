@@ -31,9 +31,11 @@ class Command(BaseCommand):
             help="although there is a site here; what it was is kept under other names",
         )
 
+        parser.add_argument("--sum", default="", help="that `backup` told of it: another one is refused")
+
     def handle(self, *args, source: Path, overwrite: bool, **options) -> None:
         try:
-            facts, before = restore(source, overwrite, self.stdout.write)
+            facts, before = restore(source, overwrite, self.stdout.write, options["sum"])
         except (BackupError, DumpError) as error:
             raise CommandError(str(error)) from error
         except (OSError, psycopg.Error) as error:
@@ -41,6 +43,5 @@ class Command(BaseCommand):
         self.stdout.write(DONE.format(made=facts["made"]))
         if facts["missing"]:
             self.stdout.write(MISSING.format(count=len(facts["missing"])))
-        if before:
-            self.stdout.write(KEPT.format(before=before))
+        self.stdout.write(KEPT.format(before=before))
         self.stdout.write(NEXT)
