@@ -3,10 +3,13 @@ PORT ?= 8000
 ARGS ?=
 PYTHON := .venv/bin/python
 STACK := $(PYTHON) -m config.embedded
-# Side by side, a file's tests in one process: three for two cores, as many wait for other programs.
-PYTEST := $(PYTHON) -m pytest -n 3 --dist loadfile -rs
+# Side by side, a file's tests in one process: three for two cores, as many wait for other programs. In the order of
+# tests/conftest.py rather than by the number of tests.
+PYTEST := $(PYTHON) -m pytest -n 3 --dist loadfile --no-loadscope-reorder -rs
 # onnxruntime would report home otherwise.
 export ORT_DISABLE_TELEMETRY := 1
+# Hundreds of short programs run in the tests: each would compile our code anew.
+unexport PYTHONDONTWRITEBYTECODE
 MANAGE := $(PYTHON) manage.py
 REQUIREMENTS := requirements.txt requirements-demo.txt
 

@@ -13,7 +13,7 @@ from audits import card
 from audits.access import Reader
 from audits.method import command, plain
 from fairness.cli import main
-from tests.audits.conftest import make, run_audits, speech_table, upload
+from tests.audits.conftest import make, scored, speech_table, upload
 
 ADDRESS = "https://faultline.example/audits/k/"
 NEVER = re.compile(r"\b(unbiased|fair|bias-free|guaranteed)\b", re.IGNORECASE)
@@ -29,11 +29,7 @@ def all_texts(one: card.Card) -> str:
 
 
 def measured(owner, frame=None, **values):
-    audit = make(owner, frame, **values)
-    assert run_audits() == 1
-    audit.refresh_from_db()
-    assert audit.status == "scored", audit.error_detail
-    return audit
+    return scored(make(owner, frame, **values))
 
 
 def test_it_names_the_group_that_is_proven_worse(cast, done):

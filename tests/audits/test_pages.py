@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from audits import intake
 from audits.models import Audit
-from tests.audits.conftest import SPEECH_ROLES, loan_table, make, run_audits, speech_table, upload
+from tests.audits.conftest import SPEECH_ROLES, loan_table, make, run_audits, scored, speech_table, upload
 from tests.audits.pages import HTMX, TABS, change, fields_of, html, page, text
 
 NEW = {"kind": "speech", "title": "Dictation"}
@@ -429,9 +429,7 @@ def test_a_deleted_audit_is_gone(owner, done):
 def second(cast, done):
     audit = make(cast.owner, speech_table(seed=9), title="Dictation, next", release="2", series="year")
     intake.set_details(done, release="1", series="year")
-    run_audits()
-    audit.refresh_from_db()
-    return audit
+    return scored(audit)
 
 
 def test_two_audits_stand_side_by_side(owner, cast, done, second):

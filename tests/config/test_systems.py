@@ -4,16 +4,16 @@ import pytest
 
 from audits.models import Visibility
 from bounty.models import Bounty
-from tests.audits.conftest import make, run_audits
+from tests.audits.conftest import make, run_audits, scored
 
 PAGE = "/systems/recogniser-2/"
 
 
 @pytest.fixture
 def audit(cast):
-    audit = make(cast.owner, system="recogniser-2", visibility=Visibility.PUBLIC, title="The audit of it")
-    run_audits()
-    return audit
+    return scored(
+        make(cast.owner, system="recogniser-2", visibility=Visibility.PUBLIC, title="The audit of it")
+    )
 
 
 def test_it_shows_both_and_each_leads_to_it(client, cast, audit, open_bounty):

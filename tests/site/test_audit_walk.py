@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 from audits import intake
 from audits.models import Audit
 from common.jobs import Status
-from tests.audits.conftest import SPEECH_ROLES, make, run_audits, speech_table, upload
+from tests.audits.conftest import SPEECH_ROLES, make, scored, speech_table, upload
 from tests.site.conftest import sign_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -32,11 +32,7 @@ DRAWN = "[data-figure] svg.main-svg:first-child"
 
 
 def audited(owner, frame=None, **values) -> Audit:
-    made = make(owner, frame, **values)
-    run_audits()
-    made.refresh_from_db()
-    assert made.status == Status.SCORED, made.error_detail or made.log
-    return made
+    return scored(make(owner, frame, **values))
 
 
 def with_every_error(frame: pl.DataFrame) -> pl.DataFrame:
