@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
+from config import uploads
 from config.uploads import TAKEN
 from tests.conftest import as_upload, lending_table
 
@@ -55,6 +56,23 @@ def test_only_addresses_that_take_files_take_large_bodies(cast, open_bounty, sma
             assert send_to(client, reverse(name, args=args)) == 403, name
     for path in ("/tokens/", reverse("bounty:leaderboard", args=["loans"]), "/accounts/email/"):
         assert send_to(client, path) == 400, path
+
+
+@pytest.mark.parametrize("reading", [["owner"] * 2, ["rival"] * 5], ids=["two of one", "five of others"])
+def test_files_that_come_slowly_leave_threads_for_pages(client, cast, settings, monkeypatch, reading):
+    """Each thread holds what it reads until its request ends."""
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 1000
+    client.force_login(cast.owner)
+    assert send(client, 60).status_code == 302 and not uploads.READING
+    busy = {-place: getattr(cast, name).pk for place, name in enumerate(reading, 1)}
+    monkeypatch.setattr(uploads, "READING", busy.copy())
+    client.raise_request_exception = False
+    answer = send(client, 60)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert client.get("/").status_code == 200
+    uploads.READING.popitem()
+    assert send(client, 60).status_code == 302
+    assert len(uploads.READING) == len(busy) - 1
 
 
 def send_to(client: Client, path: str) -> int:
