@@ -91,7 +91,7 @@ def claimed() -> Credit:
 
 def test_a_lost_lease_publishes_nothing(closed):
     job = claimed()
-    Credit.objects.update(lease=None, status=Status.QUEUED)
+    Credit.objects.update(lease=None, leased_until=None, status=Status.QUEUED)
     credit.run(job)
     assert published(closed) is None
     credit.run(claimed())

@@ -21,10 +21,15 @@ from bounty import drafts, parts
 from bounty.models import Bounty, Submission, TableUpload
 from config import backup, postgres, restore
 from tests.bounty.fixes import open_repairable, send_find, send_fix
-from tests.conftest import as_upload, draft, lending_table
+from tests.conftest import as_upload, draft, end_other_sessions, lending_table
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RULES = ("age < 30 AND home = 'rent'", "age >= 60")
+
+
+@pytest.fixture(autouse=True)
+def alone(db):
+    end_other_sessions()
 
 
 @pytest.fixture
