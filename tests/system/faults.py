@@ -93,7 +93,7 @@ def restart_postgres(site: Site) -> None:
 
 def crash_postgres(site: Site) -> None:
     site.stack.engine.kill(*site.stack.engine.containers["postgres"].processes())
-    site.stack.engine.wait(lambda: site.stack.database_answers("faultline"), 60, "PostgreSQL is there again")
+    site.stack.engine.wait(lambda: site.stack.database_answers(), 60, "PostgreSQL is there again")
 
 
 def storage_away(site: Site) -> None:
