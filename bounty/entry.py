@@ -243,7 +243,11 @@ def enter(
     refuse_at_sight(user, bounty, group, predictor)
     if group.file or (predictor and predictor.file):
         # Before it is stored; what was asked without the lock is asked again under it.
-        refuse_over_quota(bounty, quota_of(bounty, Team.objects.filter(user=user, bounty=bounty).first()))
+        quota = quota_of(bounty, Team.objects.filter(user=user, bounty=bounty).first())
+        earlier = sent_before(user, bounty, idempotency_key, digest)  # perhaps at this very moment
+        if earlier:
+            return earlier, False
+        refuse_over_quota(bounty, quota)
     with in_storage(group, predictor) as sent:
         with transaction.atomic():
             # The lock makes ids follow the order of submission and quotas hold under concurrent requests.

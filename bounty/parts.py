@@ -64,7 +64,13 @@ def store(frame: pl.DataFrame, bounty: Bounty, name: str, kind: str) -> dict:
     data = buffer.getvalue()
     path = f"{folder_of(bounty, name, kind)}/{uuid.uuid4().hex}.parquet"
     path = storages[STORAGES[name]].save(path, ContentFile(data))
-    return {"path": path, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+    # Releases of before read the storage's name here; this one goes by the part's.
+    return {
+        "storage": STORAGES[name],
+        "path": path,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+    }
 
 
 def folder_of(bounty: Bounty, name: str, kind: str) -> str:

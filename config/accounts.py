@@ -50,7 +50,7 @@ class Adapter(DefaultAccountAdapter):
     def get_reauthentication_methods(self, user: AbstractBaseUser | AnonymousUser) -> list[dict]:
         """Where there is a second factor, the password alone confirms nothing."""
         methods = super().get_reauthentication_methods(user)
-        if user.is_authenticated and mfa.has_factor(user):
+        if user.is_authenticated and mfa.factor_since(user):
             return [method for method in methods if method["id"] != "reauthenticate"]
         return methods
 

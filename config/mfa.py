@@ -1,6 +1,7 @@
 """The second factor: who needs one (MFA_REQUIRED), how it is asked for and how its secrets are kept."""
 
 import base64
+from datetime import datetime
 
 from allauth.account.authentication import get_authentication_records
 from allauth.account.internal.flows.login import record_authentication
@@ -28,6 +29,7 @@ API_SET_UP = (
     "Organisers and staff need a second factor here: set one up under “Second factor” in your account, "
     "then make a new token."
 )
+OLD_TOKEN = "This token is older than your second factor. Make a new one on the page “API tokens”."  # noqa: S105 -- a sentence
 API_ENTER = "This session has not shown your second factor. Open any page of the site and enter your code."
 TOO_MANY_CODES = "Too many wrong codes for this account today. Try again tomorrow, or ask the operator."
 
@@ -97,8 +99,8 @@ def is_bound(user: AbstractBaseUser | AnonymousUser, *, becomes: bool = False) -
     return becomes or user.is_staff or user.organised_bounties.exists()
 
 
-def has_factor(user: AbstractBaseUser) -> bool:
-    return FACTORS.filter(user=user).exists()
+def factor_since(user: AbstractBaseUser) -> datetime | None:
+    return FACTORS.filter(user=user).values_list("created_at", flat=True).first()
 
 
 def used_it(request: HttpRequest) -> bool:
@@ -109,5 +111,8 @@ def used_it(request: HttpRequest) -> bool:
 
 
 def refusal_of_token(token: ApiToken) -> str:
-    """Why a token does not do, of somebody who should have a second factor."""
-    return API_SET_UP if is_bound(token.user) and not has_factor(token.user) else ""
+    """Why a token does not do: one from before the second factor may be of somebody who had the password."""
+    since = factor_since(token.user)
+    if since:
+        return OLD_TOKEN if token.created < since else ""
+    return API_SET_UP if is_bound(token.user) else ""

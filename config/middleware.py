@@ -20,6 +20,7 @@ TELLS_OF_THE_SITE = ("status", "api_status", "healthz", "readyz", "metrics")
 ASKS_FOR_THE_CODE = ("mfa_authenticate", "mfa_reauthenticate", "account_logout")
 # What leads to a second factor where there is none yet.
 LEADS_TO_ONE = ("mfa_", "account_")
+SAFE = ("GET", "HEAD", "OPTIONS")
 # Whoever makes a bounty is its organiser from then on.
 MAKES_ORGANISERS = "bounty:new"
 NOT_USED = (
@@ -83,6 +84,9 @@ class SecondFactor:
         name = request.resolver_match.view_name or ""
         if name in TELLS_OF_THE_SITE or not request.user.is_authenticated:
             return None
+        if request.method not in SAFE:
+            # What came slowly may have begun before the factor did.
+            request.user.factor_since = mfa.factor_since(request.user)
         if request.user.factor_since:
             return None if name in ASKS_FOR_THE_CODE or mfa.used_it(request) else ask_for_the_code(request)
         if name.startswith(LEADS_TO_ONE) or not mfa.is_bound(request.user, becomes=name == MAKES_ORGANISERS):

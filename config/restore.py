@@ -5,6 +5,7 @@ change names in one transaction. Until then the present one is untouched, and it
 may have written into it since it was found empty.
 """
 
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,11 @@ from .backup import (
 from .postgres import DumpError, connect, major_version, parameters, reader, start
 
 MAINTENANCE = "postgres"
+CLOSING_SECONDS = 3.0
+OTHER_SESSIONS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+"""
 # What `migrate` writes into a new database by itself.
 FROM_MIGRATIONS = {"django_migrations", "django_content_type", "auth_permission", "django_site"}
 
@@ -96,13 +102,13 @@ def forget_connections() -> None:
 
 
 def check_target(server: psycopg.Connection, overwrite: bool) -> None:
-    with server.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
-        )
-        if sessions := cursor.fetchone()[0]:
+    # A session that has just been closed, as our own, takes the server a moment to end.
+    deadline = time.monotonic() + CLOSING_SECONDS
+    while sessions := server.execute(OTHER_SESSIONS).fetchone()[0]:
+        if time.monotonic() > deadline:
             raise BackupError(IN_USE.format(sessions=sessions))
+        time.sleep(0.1)
+    with server.cursor() as cursor:
         counts = {table: rows for table, rows in count_rows(cursor).items() if rows}
     occupied = {table: rows for table, rows in counts.items() if table not in FROM_MIGRATIONS}
     if occupied and not overwrite:

@@ -46,6 +46,8 @@ CSRF_TRUSTED_ORIGINS = [origin for origin in env("CSRF_TRUSTED_ORIGINS", "").spl
 SITE_URL = env("SITE_URL", "http://127.0.0.1:8000")
 # What addresses in mails and files name (config.middleware.OneName); a trial goes by what it is called.
 SITE_HOST = "" if DEBUG else urlsplit(SITE_URL).netloc.lower()
+# Browsers leave these out where they name an origin.
+SITE_HOST = SITE_HOST.removesuffix(":443" if SITE_URL.startswith("https:") else ":80")
 if not DEBUG and not SITE_HOST:
     raise ImproperlyConfigured("SITE_URL is no address: write https://NAME.")
 

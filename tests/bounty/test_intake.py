@@ -205,6 +205,21 @@ def test_what_is_over_quota_is_refused_before_its_file_is_stored(open_bounty, ca
     assert not created and again.group_format == "onnx"
 
 
+def test_the_same_key_at_the_same_moment_gives_the_first_one_back_and_no_refusal(
+    open_bounty, cast, monkeypatch
+):
+    group, quota_of, first = Group("onnx", file=below(open_bounty, "age", 30)), entry.quota_of, []
+
+    def just_then(bounty, team):
+        monkeypatch.setattr(entry, "quota_of", quota_of)
+        first.append(intake.submit(cast.participant, bounty, group, idempotency_key="k")[0])
+        intake.submit(cast.participant, bounty, RULE)
+        return quota_of(bounty, first[0].team)
+
+    monkeypatch.setattr(entry, "quota_of", just_then)
+    assert intake.submit(cast.participant, open_bounty, group, idempotency_key="k") == (first[0], False)
+
+
 def test_a_rule_is_checked_on_the_sample_at_once(open_bounty):
     result = intake.check_rules(open_bounty, Group("rule", "age < 30 AND home = 'rent'"))
     assert 0 < result["sample_share"] < 0.3

@@ -462,7 +462,7 @@ def test_the_proxy_waits_for_nobody_for_ever_and_cuts_no_large_upload_off(settin
     timeouts = dict(re.findall(r"^\t{3}(\w+) (\w+)$", CADDYFILE.partition("timeouts {")[2], re.M))
     assert timeouts["read_header"] == "10s" and timeouts["idle"] == "2m"
     assert settings.AUDIT_MAX_BYTES * 8 / (int(timeouts["read_body"].removesuffix("h")) * 3600) < 1_000_000
-    assert "response_buffers 1MB" in CADDYFILE
+    assert "response_buffers 8MB" in CADDYFILE
 
 
 def test_the_proxy_logs_no_request():

@@ -2,6 +2,7 @@
 
 import re
 import time
+from datetime import timedelta
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -11,11 +12,12 @@ from django.contrib.auth import get_user_model
 from django.core.cache import cache
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import DateTimeField, Value
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from config import mfa
+from config import accounts, mfa
 from config.models import ApiToken
 from tests.conftest import PASSWORD
 
@@ -294,6 +296,27 @@ def test_switching_it_on_ends_the_tokens_of_the_account(anywhere, person, cast):
     new = client.post("/tokens/", {"name": "before", "days": 3}).context["token"]
     assert answer_of(Client(), "/api/v1/bounties/", new)[0] == 200
     assert set(ApiToken.objects.values_list("name", flat=True)) == {"before", "theirs"}
+
+
+def test_a_token_that_outlived_the_switch_is_refused(anywhere, person, cast):
+    """As where the process died before it had ended them."""
+    client = signed_in(person)
+    with_factor(client)
+    made, token = ApiToken.objects.create(getattr(cast, person), name="outlived")
+    assert answer_of(Client(), "/api/v1/bounties/", token)[0] == 200
+    since = Authenticator.objects.get(type=Authenticator.Type.TOTP).created_at
+    ApiToken.objects.filter(pk=made.pk).update(created=since - timedelta(seconds=1))
+    assert answer_of(Client(), "/api/v1/bounties/", token) == (403, "mfa_required")
+
+
+def test_what_was_begun_before_it_and_comes_after_is_held_up(anywhere, person, monkeypatch):
+    """The body of a slow request is read between the user and this rule."""
+    client = signed_in(person)
+    with_factor(signed_in(person))
+    unaware = get_user_model().objects.annotate(factor_since=Value(None, DateTimeField()))
+    monkeypatch.setattr(accounts.Backend, "get_user", lambda self, pk: unaware.get(pk=pk))
+    assert client.post("/tokens/", {"name": "slow", "days": 3}).url.startswith(reverse("mfa_reauthenticate"))
+    assert not ApiToken.objects.exists()
 
 
 def test_the_page_that_switches_it_on_says_what_ends(cast):

@@ -24,7 +24,9 @@ def prepared() -> list[int]:
 
 @transaction.atomic
 def move(pk: int, name: str) -> int:
-    bounty = Bounty.objects.select_for_update().get(pk=pk)
+    bounty = Bounty.objects.select_for_update().filter(pk=pk, parts__has_key=name).first()
+    if bounty is None:
+        return 0  # deleted or sent anew meanwhile
     old = {kind: bounty.parts[name][kind] for kind in (FEATURES, TRUTH)}
     old = {
         kind: file for kind, file in old.items() if not file["path"].startswith(folder_of(bounty, name, kind))
