@@ -18,7 +18,7 @@ from config.wsgi import application
 
 from .world import FIRST_ID, KEYS, World, undone
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "6"))
 # What stands in an address: drawn from what there is, so that not all is "not found".
 KNOWN = {
     "slug": ["open-one", "closed-one", "draft-one", "elsewhere-one", "nothing"],
