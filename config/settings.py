@@ -195,6 +195,8 @@ CELERY_TASK_IGNORE_RESULT = True
 # A wake-up that cannot be sent is not waited for: the reaper sends the next.
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Remote control stays on: by its connection a worker whose processes are all busy notices that Redis is gone;
+# without it, it would never take a wake-up again.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_MAX_TASKS_PER_CHILD = None
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
